@@ -1,0 +1,46 @@
+# make demo: environment, models, one answered question.  make test: environment, checks, tests.
+
+PYTHON ?= python3
+VENV := .venv
+BIN := $(VENV)/bin
+READY := $(VENV)/.ready
+MODELS := qwen2.5-coder-1.5b qwen2.5-coder-0.5b all-minilm-l6-v2
+
+.PHONY: demo test test-slow check format env clean
+.DELETE_ON_ERROR:
+
+demo: env
+	$(BIN)/leadline models pull $(MODELS)
+	$(BIN)/leadline demo
+
+test: env check
+	$(BIN)/leadline models pull smollm2-135m
+	$(BIN)/pytest
+
+test-slow: env
+	$(BIN)/leadline models pull smollm2-135m $(MODELS)
+	$(BIN)/pytest -m slow
+
+check: env
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/mypy
+	$(BIN)/lint-imports
+
+format: env
+	$(BIN)/ruff check --fix .
+	$(BIN)/ruff format .
+
+env: $(READY)
+
+$(READY): pyproject.toml constraints.txt
+	@echo "Creating the environment in $(VENV): a few hundred megabytes to fetch, and"
+	@echo "llama-cpp-python to compile from source, which takes 3 to 15 minutes the first time."
+	$(PYTHON) -m venv $(VENV)
+	$(BIN)/python -m pip install --quiet --upgrade -c constraints.txt pip
+	CMAKE_BUILD_PARALLEL_LEVEL=$${CMAKE_BUILD_PARALLEL_LEVEL:-$$(getconf _NPROCESSORS_ONLN)} \
+		$(BIN)/python -m pip install --progress-bar off -c constraints.txt --group dev -e .
+	@touch $@
+
+clean:
+	rm -rf $(VENV) build *.egg-info src/*.egg-info .mypy_cache .ruff_cache .pytest_cache

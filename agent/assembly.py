@@ -1,0 +1,130 @@
+"""Puts a researcher together from settings: opens models, corpora and the web, and closes them."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator, Callable, Sequence
+from contextlib import AsyncExitStack, asynccontextmanager
+from dataclasses import dataclass
+
+from ..cancellation import Cancellation
+from ..errors import ModelMissing
+from ..locations import locations
+from ..progress import Progress
+from ..runtime.catalogue import ModelFiles, resolve
+from ..runtime.embedder import Embedder
+from ..runtime.engine import Engine
+from ..runtime.llama_engine import LlamaEngine
+from ..runtime.openai_engine import OpenAIEngine
+from ..runtime.reader import FIRST_STAGE_IDS, FirstStageReader, Reader
+from ..settings import Settings
+from ..tools.corpus_catalogue import CorpusCatalogue
+from ..tools.fetch import Fetcher
+from ..tools.network_guard import NetworkGuard
+from ..tools.page_store import PageStore
+from ..tools.passage_ranker import HybridRanker
+from ..tools.search.configured import search_backends
+from ..tools.search.multi_search import MultiSearch
+from .corpus_source import CorpusSource
+from .researcher import Researcher
+from .run_store import RunStore
+from .sources import Source
+from .toolbox import Effort
+from .web_source import WebSource
+
+
+@dataclass(frozen=True, slots=True)
+class Wishes:
+    """What a user wants to search, and with what."""
+
+    settings: Settings
+    corpora: Sequence[str] = ()
+    """Names of corpora, or directories to index as such."""
+    web: bool = False
+
+
+@asynccontextmanager
+async def open_researcher(
+    wishes: Wishes,
+    *,
+    cancel: Cancellation,
+    progress: Progress,
+    warn: Callable[[str], None],
+) -> AsyncIterator[Researcher]:
+    """A researcher whose models are loaded and whose corpora are up to date.
+
+    Raises:
+        ConfigError: a setting names something that does not exist.
+        CorpusError: a corpus does not exist or holds nothing.
+        ModelError: a model is not here or cannot be used.
+        Cancelled: ``cancel`` was set meanwhile.
+    """
+    settings = wishes.settings
+    async with AsyncExitStack() as stack:
+        # Missing models are found out before corpora are indexed for minutes.
+        engine = await open_engine(settings)
+        stack.push_async_callback(engine.aclose)
+        reader_files = None if settings.reader in FIRST_STAGE_IDS else resolve(settings.reader)
+        store = PageStore(locations().pages)
+        stack.callback(store.close)
+        embedder = await open_embedder(settings, warn=warn)
+        sources: list[Source] = []
+        catalogue = CorpusCatalogue(store=store, embedder=embedder)
+        for name in wishes.corpora:
+            corpus = catalogue.open_any(name)
+            stack.callback(corpus.close)
+            if corpus.manifest.kind == "folder":
+                await corpus.update(cancel=cancel, progress=progress)
+            sources.append(CorpusSource(corpus))
+        if wishes.web:
+            guard = NetworkGuard(allow_hosts=settings.allow_hosts)
+            fetcher = await stack.enter_async_context(Fetcher(guard))
+            backend = MultiSearch(search_backends(settings), on_warning=warn)
+            sources.append(WebSource(backend, fetcher, store))
+        reader = await open_reader(reader_files, embedder)
+        yield Researcher(
+            engine=engine,
+            reader=reader,
+            sources=sources,
+            pages=store,
+            runs=RunStore(locations().runs),
+            effort=Effort(reading_tokens=settings.reading_tokens),
+        )
+
+
+async def open_engine(settings: Settings) -> Engine:
+    """The engine that the settings name: the endpoint if there is one, else llama.cpp."""
+    if settings.endpoint:
+        key = settings.endpoint_key
+        return OpenAIEngine(
+            settings.endpoint,
+            settings.model,
+            api_key=key.get_secret_value() if key else None,
+            context_tokens=settings.context_tokens,
+        )
+    files = resolve(settings.model)
+    return await LlamaEngine.open(
+        files.path, model_id=files.id, context_tokens=settings.context_tokens
+    )
+
+
+async def open_embedder(settings: Settings, *, warn: Callable[[str], None]) -> Embedder | None:
+    """The embedder, or None where the settings want none or it is not on this machine."""
+    if settings.embedder == "none":
+        return None
+    try:
+        files = resolve(settings.embedder)
+    except ModelMissing as error:
+        warn(f"searching by words alone: {error}")
+        return None
+    return await asyncio.to_thread(Embedder, files.folder, model_id=files.id)
+
+
+async def open_reader(files: ModelFiles | None, embedder: Embedder | None) -> Reader:
+    """The attention reader of a model, or the first stage alone if ``files`` is None."""
+    ranker = HybridRanker(embedder)
+    if files is None:
+        return FirstStageReader(ranker)
+    from ..runtime.attention_reader import AttentionReader
+
+    return await AttentionReader.open(files, ranker)

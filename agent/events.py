@@ -1,0 +1,127 @@
+"""What happens in a run, as one stream that the terminal, the log and replay all read."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+from typing import Annotated, Literal
+
+from pydantic import BaseModel, ConfigDict, Field, TypeAdapter
+
+from ..budget import Usage
+from ..evidence import Evidence
+from .report import Report, Verdict
+from .research_graph import NodeState, Refusal, ResearchGraph
+
+
+class _Event(BaseModel):
+    """Fields of every event. ``span_id`` names the piece of work: ``run`` or a node's id."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    run_id: str = ""
+    seq: int = -1
+    """Position in the stream, from 0 without gaps; set when the event is emitted."""
+    span_id: str = "run"
+    ts: datetime = Field(default_factory=lambda: datetime.now(UTC))
+
+
+class RunStarted(_Event):
+    kind: Literal["run.started"] = "run.started"
+    question: str
+    model: str
+    reader: str
+    sources: tuple[str, ...]
+
+
+class PlanUpdated(_Event):
+    kind: Literal["plan.updated"] = "plan.updated"
+    graph: ResearchGraph
+    refusals: tuple[Refusal, ...] = ()
+
+
+class NodeChanged(_Event):
+    kind: Literal["node.changed"] = "node.changed"
+    state: NodeState
+    answer: str = ""
+    error: str = ""
+
+
+class SearchStarted(_Event):
+    kind: Literal["search.started"] = "search.started"
+    source: str
+    query: str
+
+
+class SearchFinished(_Event):
+    kind: Literal["search.finished"] = "search.finished"
+    source: str
+    query: str
+    found: int
+
+
+class PageRead(_Event):
+    kind: Literal["page.read"] = "page.read"
+    page_id: str
+    url: str
+    title: str
+    characters: int
+
+
+class ReadingFinished(_Event):
+    kind: Literal["reading.finished"] = "reading.finished"
+    pages: int
+    read_tokens: int
+    seconds: float
+
+
+class EvidenceFound(_Event):
+    kind: Literal["evidence.found"] = "evidence.found"
+    evidence: Evidence
+    title: str
+    url: str
+
+
+class ClaimVerified(_Event):
+    kind: Literal["claim.verified"] = "claim.verified"
+    claim: str
+    verdict: Verdict
+    reason: str = ""
+
+
+class UsageUpdated(_Event):
+    kind: Literal["usage"] = "usage"
+    usage: Usage
+
+
+class Warned(_Event):
+    kind: Literal["warning"] = "warning"
+    message: str
+
+
+class RunFinished(_Event):
+    kind: Literal["run.finished"] = "run.finished"
+    report: Report
+
+
+Event = Annotated[
+    RunStarted
+    | PlanUpdated
+    | NodeChanged
+    | SearchStarted
+    | SearchFinished
+    | PageRead
+    | ReadingFinished
+    | EvidenceFound
+    | ClaimVerified
+    | UsageUpdated
+    | Warned
+    | RunFinished,
+    Field(discriminator="kind"),
+]
+
+_ADAPTER: TypeAdapter[Event] = TypeAdapter(Event)
+
+
+def parse_event(line: str | bytes) -> Event:
+    """The event in one line of JSON; pydantic.ValidationError if it is none."""
+    return _ADAPTER.validate_json(line)

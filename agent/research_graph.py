@@ -1,0 +1,235 @@
+"""The research graph: sub-questions and what each one waits for, held as data."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Sequence
+from typing import Literal
+
+from pydantic import BaseModel, ConfigDict, Field
+
+from ..evidence import Evidence
+
+NodeState = Literal["waiting", "running", "answered", "unanswered", "failed"]
+QuestionKind = Literal["fact", "comparison", "list", "multi-hop", "open"]
+
+MAX_NODES = 24
+_SAME_QUESTION = 0.8
+_REFERENCE = re.compile(r"#\s*q?(\d+)", re.IGNORECASE)
+_WORD = re.compile(r"[\w.]+")
+_ANAPHORA = re.compile(
+    r"\b(that|this|those|these|its|they|them|their|he|she|his|her|him)\b", re.IGNORECASE
+)
+_FILLERS = frozenset(
+    [
+        "a",
+        "an",
+        "the",
+        "is",
+        "are",
+        "was",
+        "were",
+        "be",
+        "do",
+        "does",
+        "did",
+        "of",
+        "in",
+        "on",
+        "at",
+        "to",
+        "for",
+        "by",
+        "with",
+        "and",
+        "or",
+        "what",
+        "which",
+        "who",
+        "when",
+        "where",
+        "how",
+        "why",
+        "it",
+        "its",
+        "this",
+        "that",
+        "there",
+    ]
+)
+
+
+class CitedClaim(BaseModel):
+    """One statement and the numbers (0-based) of the evidence it rests on."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    text: str
+    evidence: tuple[int, ...]
+
+
+class SubAnswer(BaseModel):
+    """What a searcher brought back: claims over its own evidence, best evidence first."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    claims: tuple[CitedClaim, ...] = ()
+    evidence: tuple[Evidence, ...] = ()
+    dropped_citations: int = 0
+    """References to evidence that does not exist, dropped."""
+
+    @property
+    def text(self) -> str:
+        return " ".join(claim.text for claim in self.claims)
+
+
+class SubQuestion(BaseModel):
+    """A node of the graph. A question starts once all its parents are settled."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    id: str
+    text: str
+    parents: tuple[str, ...] = ()
+    state: NodeState = "waiting"
+    answer: SubAnswer | None = None
+    error: str | None = None
+
+    @property
+    def settled(self) -> bool:
+        return self.state in ("answered", "unanswered", "failed")
+
+
+class Proposal(BaseModel):
+    """A sub-question as a model proposes it; ``needs`` are 1-based numbers of other proposals."""
+
+    model_config = ConfigDict(extra="ignore")
+
+    question: str
+    needs: list[int] = Field(default_factory=list)
+
+
+class Refusal(BaseModel):
+    """Why a proposal, or a part of one, was not taken over."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    proposal: str
+    reason: str
+
+
+class ResearchGraph(BaseModel):
+    """A directed acyclic graph of sub-questions under one question.
+
+    Edges only ever lead from an older node to a newer one, so no sequence of additions can make a
+    cycle.
+    """
+
+    model_config = ConfigDict(extra="forbid")
+
+    question: str
+    kind: QuestionKind = "open"
+    nodes: list[SubQuestion] = Field(default_factory=list)
+
+    def node(self, node_id: str) -> SubQuestion:
+        """The node with this id; KeyError if there is none."""
+        for node in self.nodes:
+            if node.id == node_id:
+                return node
+        raise KeyError(node_id)
+
+    def ready(self) -> list[SubQuestion]:
+        """Waiting nodes whose own parents are all settled, oldest first."""
+        settled = {node.id for node in self.nodes if node.settled}
+        return [
+            node
+            for node in self.nodes
+            if node.state == "waiting" and settled.issuperset(node.parents)
+        ]
+
+    def parents_of(self, node: SubQuestion) -> list[SubQuestion]:
+        return [self.node(parent) for parent in node.parents]
+
+    @property
+    def answered(self) -> list[SubQuestion]:
+        return [node for node in self.nodes if node.state == "answered"]
+
+    @property
+    def open(self) -> list[SubQuestion]:
+        """Nodes without an answer, whatever the reason."""
+        return [node for node in self.nodes if node.state != "answered"]
+
+    def add(self, text: str, parents: Sequence[str] = ()) -> SubQuestion | Refusal:
+        """Add one question, or say why not. Unknown parents are left out."""
+        text = " ".join(text.split())
+        if not _words(text):
+            return Refusal(proposal=text, reason="it is empty")
+        if len(self.nodes) >= MAX_NODES:
+            return Refusal(proposal=text, reason=f"the graph is full at {MAX_NODES} questions")
+        for node in self.nodes:
+            if same_question(node.text, text):
+                return Refusal(proposal=text, reason=f"it repeats {node.id}")
+        known = {node.id for node in self.nodes}
+        node = SubQuestion(
+            id=f"q{len(self.nodes) + 1}",
+            text=text,
+            parents=tuple(dict.fromkeys(parent for parent in parents if parent in known)),
+        )
+        self.nodes.append(node)
+        return node
+
+    def add_proposals(self, proposals: Sequence[Proposal]) -> list[Refusal]:
+        """Take over what is sound of a model's plan; the rest comes back with reasons.
+
+        A proposal that repeats the whole question is refused when there are others: the whole is
+        answered from the parts. References to later or unknown proposals are dropped. A proposal
+        that speaks of "that person" without naming its need waits for the one before it.
+        """
+        refusals: list[Refusal] = []
+        ids: dict[int, str] = {}
+        several = len(proposals) > 1
+        for number, proposal in enumerate(proposals, start=1):
+            if several and same_question(proposal.question, self.question):
+                refusals.append(Refusal(proposal=proposal.question, reason="it repeats the whole"))
+                continue
+            named = [int(match) for match in _REFERENCE.findall(proposal.question)]
+            wanted = dict.fromkeys([*proposal.needs, *named])
+            if not wanted and number > 1 and _ANAPHORA.search(proposal.question):
+                wanted = dict.fromkeys([number - 1])
+            unknown = [need for need in wanted if need not in ids]
+            if unknown:
+                reason = f"it needs {unknown}, which do not come before it; those needs are dropped"
+                refusals.append(Refusal(proposal=proposal.question, reason=reason))
+            text = _spell_out(proposal.question, ids, self)
+            added = self.add(text, [ids[need] for need in wanted if need in ids])
+            if isinstance(added, Refusal):
+                refusals.append(added)
+            else:
+                ids[number] = added.id
+        return refusals
+
+
+def same_question(first: str, second: str) -> bool:
+    """Whether two questions share almost all their content words (Jaccard index)."""
+    a, b = _words(first), _words(second)
+    if not a or not b:
+        return False
+    return len(a & b) / len(a | b) >= _SAME_QUESTION
+
+
+def _words(text: str) -> frozenset[str]:
+    words = [word.strip(".").casefold() for word in _WORD.findall(text)]
+    content: Iterable[str] = (word for word in words if word and word not in _FILLERS)
+    return frozenset(content) or frozenset(word for word in words if word)
+
+
+def _spell_out(text: str, ids: dict[int, str], graph: ResearchGraph) -> str:
+    """Replace ``#1`` by what that question asks for, so that the text stands alone."""
+
+    def described(match: re.Match[str]) -> str:
+        node_id = ids.get(int(match.group(1)))
+        if node_id is None:
+            return "it"
+        return f'the answer to "{graph.node(node_id).text.rstrip("?")}"'
+
+    return _REFERENCE.sub(described, text)

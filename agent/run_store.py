@@ -1,0 +1,170 @@
+"""Runs on disk: one folder each, with its question, its event log, its checkpoints, its report."""
+
+from __future__ import annotations
+
+import secrets
+from collections.abc import Callable, Iterator
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import BinaryIO
+
+from pydantic import BaseModel, ConfigDict, ValidationError
+
+from ..errors import RunError
+from ..locations import make_private
+from ..storage import storage_errors, write_atomically
+from .events import Event, parse_event
+from .report import Report
+
+
+class RunRecord(BaseModel):
+    """What was asked, and with what."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    run_id: str
+    question: str
+    started_at: datetime
+    model: str
+    reader: str
+    sources: tuple[str, ...]
+
+
+class RunFolder:
+    """The files of one run."""
+
+    def __init__(self, path: Path) -> None:
+        self.path = path
+
+    @property
+    def checkpoints(self) -> Path:
+        return self.path / "checkpoints.sqlite"
+
+    @property
+    def record(self) -> RunRecord:
+        """Raises RunError: the run's record is missing or damaged."""
+        try:
+            return RunRecord.model_validate_json((self.path / "run.json").read_bytes())
+        except (OSError, ValidationError) as error:
+            raise RunError(
+                f"run {self.path.name} has no readable record", remedy=f"remove {self.path}"
+            ) from error
+
+    @property
+    def report(self) -> Report | None:
+        """The report, once the run is finished; RunError if it is damaged."""
+        try:
+            return Report.model_validate_json((self.path / "report.json").read_bytes())
+        except FileNotFoundError:
+            return None
+        except (OSError, ValidationError) as error:
+            raise RunError(
+                f"the report of run {self.path.name} is damaged", remedy="run the question again"
+            ) from error
+
+    def save_report(self, report: Report) -> None:
+        write_atomically(self.path / "report.json", report.model_dump_json(indent=2))
+
+    def events(self) -> Iterator[Event]:
+        """The run's events in order; a line cut off by a crash ends the stream."""
+        path = self.path / "events.jsonl"
+        if not path.exists():
+            return
+        with path.open("rb") as file:
+            for line in file:
+                if not line.endswith(b"\n"):
+                    return
+                yield parse_event(line)
+
+    def open_log(self, subscriber: Callable[[Event], None]) -> EventLog:
+        """The log to which this run's next events are appended; ``subscriber`` sees each."""
+        return EventLog(self.path / "events.jsonl", self.path.name, subscriber)
+
+
+class EventLog:
+    """Numbers events, appends them to a file, hands them on."""
+
+    def __init__(self, path: Path, run_id: str, subscriber: Callable[[Event], None]) -> None:
+        self._path, self._run_id, self._subscriber = path, run_id, subscriber
+        with storage_errors(path):
+            self._seq = _whole_lines(path)
+            self._file: BinaryIO = path.open("ab")
+
+    def emit(self, event: Event) -> None:
+        """Stamp, store and hand on ``event``. Raises StorageError: the disk refused."""
+        stamped = event.model_copy(update={"run_id": self._run_id, "seq": self._seq})
+        with storage_errors(self._path):
+            self._file.write(stamped.model_dump_json().encode() + b"\n")
+            self._file.flush()
+        self._seq += 1
+        self._subscriber(stamped)
+
+    def close(self) -> None:
+        self._file.close()
+
+
+class RunStore:
+    """All runs under one folder."""
+
+    def __init__(self, folder: Path) -> None:
+        self._folder = folder
+
+    def create(
+        self, question: str, *, model: str, reader: str, sources: tuple[str, ...]
+    ) -> RunFolder:
+        """A new, empty run. Raises StorageError: the folder cannot be written."""
+        now = datetime.now(UTC)
+        run_id = f"{now:%Y%m%d-%H%M%S}-{secrets.token_hex(2)}"
+        folder = RunFolder(make_private(self._folder / run_id))
+        record = RunRecord(
+            run_id=run_id,
+            question=question,
+            started_at=now,
+            model=model,
+            reader=reader,
+            sources=sources,
+        )
+        write_atomically(folder.path / "run.json", record.model_dump_json(indent=2))
+        return folder
+
+    def get(self, run_id: str) -> RunFolder:
+        """The run with this id, or the only one whose id starts or ends so.
+
+        Raises:
+            RunError: there is none, or there are several.
+        """
+        matches = [
+            path
+            for path in self._paths()
+            if path.name.startswith(run_id) or path.name.endswith(run_id)
+        ]
+        if run_id == "last" and (paths := self._paths()):
+            matches = paths[-1:]
+        if not run_id or not matches:
+            raise RunError(f"there is no run {run_id!r}", remedy="see `leadline runs list`")
+        exact = [path for path in matches if path.name == run_id]
+        if len(matches) > 1 and not exact:
+            raise RunError(
+                f"{run_id!r} fits {len(matches)} runs", remedy="give more of the run's id"
+            )
+        return RunFolder((exact or matches)[0])
+
+    def all(self) -> list[RunFolder]:
+        """All runs, oldest first."""
+        return [RunFolder(path) for path in self._paths()]
+
+    def _paths(self) -> list[Path]:
+        if not self._folder.is_dir():
+            return []
+        return sorted(path for path in self._folder.iterdir() if (path / "run.json").is_file())
+
+
+def _whole_lines(path: Path) -> int:
+    """Lines of the log so far; a last line cut off by a crash is removed first."""
+    if not path.exists():
+        return 0
+    data = path.read_bytes()
+    whole = data[: data.rfind(b"\n") + 1]
+    if len(whole) != len(data):
+        write_atomically(path, whole)
+    return whole.count(b"\n")

@@ -1,0 +1,44 @@
+"""Where a searcher finds pages: corpora and the web, behind one protocol."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Protocol
+
+from ..cancellation import Cancellation
+from ..evidence import Page
+from ..tools.rank_fusion import reciprocal_rank_fusion
+
+
+@dataclass(frozen=True, slots=True)
+class Found:
+    """Pages for one query, best first, and what went wrong on the way."""
+
+    pages: tuple[Page, ...]
+    warnings: tuple[str, ...] = ()
+
+
+class Source(Protocol):
+    """Something that can be searched for pages."""
+
+    @property
+    def name(self) -> str:
+        """What a user calls it: "web", or a corpus's name."""
+        ...
+
+    async def find(self, query: str, *, limit: int, cancel: Cancellation) -> Found:
+        """Up to ``limit`` pages for ``query``, stored and with their text.
+
+        Raises:
+            SearchError: the source as a whole cannot be searched.
+            Cancelled: ``cancel`` was set.
+        """
+        ...
+
+
+def fuse(rankings: Sequence[Sequence[Page]], *, limit: int) -> list[Page]:
+    """The best ``limit`` pages of several rankings, fused by reciprocal rank."""
+    pages = {page.page_id: page for ranking in rankings for page in ranking}
+    fused = reciprocal_rank_fusion([[page.page_id for page in ranking] for ranking in rankings])
+    return [pages[page_id] for page_id, _ in fused[:limit]]

@@ -1,0 +1,47 @@
+"""The web as a source: search, fetch, extract, keep."""
+
+from __future__ import annotations
+
+import asyncio
+from dataclasses import dataclass
+
+from ..cancellation import Cancellation
+from ..errors import Cancelled, LeadlineError
+from ..evidence import Page
+from ..tools.fetch import Fetcher
+from ..tools.intake import keep
+from ..tools.page_store import PageStore
+from ..tools.search.protocol import SearchBackend
+from .sources import Found
+
+
+@dataclass(frozen=True, slots=True)
+class WebSource:
+    """Pages that a search backend names, fetched as they are now and kept in the page store."""
+
+    backend: SearchBackend
+    fetcher: Fetcher
+    store: PageStore
+
+    @property
+    def name(self) -> str:
+        return "web"
+
+    async def find(self, query: str, *, limit: int, cancel: Cancellation) -> Found:
+        """See :meth:`leadline.agent.sources.Source.find`; a page that fails becomes a warning."""
+        results = await self.backend.search(query, limit=limit, cancel=cancel)
+        outcomes = await asyncio.gather(*(self._open(result.url, cancel) for result in results))
+        return Found(
+            pages=tuple(outcome for outcome in outcomes if isinstance(outcome, Page)),
+            warnings=tuple(outcome for outcome in outcomes if isinstance(outcome, str)),
+        )
+
+    async def _open(self, url: str, cancel: Cancellation) -> Page | str:
+        """The page at ``url``, or why it cannot be had."""
+        try:
+            fetched = await self.fetcher.fetch(url, cancel=cancel)
+            return await asyncio.to_thread(keep, fetched, self.store)
+        except Cancelled:
+            raise
+        except LeadlineError as error:
+            return str(error)

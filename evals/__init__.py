@@ -1,0 +1,1 @@
+"""Metrics, datasets, benchmarks and batch runs."""

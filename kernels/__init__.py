@@ -1,0 +1,1 @@
+"""Attention kernels. Tensors in, tensors out."""

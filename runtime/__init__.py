@@ -1,0 +1,1 @@
+"""Local models: catalogue and download, generation engines, the reader."""

@@ -1,0 +1,106 @@
+"""The token window that attention reads: an opening, passages under their pages' titles, a question.
+
+The passages come before the question, so that their keys and values do not depend on it and can
+be asked again (read once, ask many). Pages are tokenised as plain text: a control token spelled
+out in a page stays characters.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from .passages import Passage
+from .tokenizer import TextTokenizer
+
+OPENING = "Here are some paragraphs:\n\n"
+INSTRUCTION = "Find the paragraphs that answer this question.\nQuestion:"
+CONTENT_FREE = "N/A"
+"""The question that asks nothing: what it attracts, content does not explain (ICR, arXiv 2410.02642)."""
+
+_TURN_START, _TURN_END = "<|im_start|>", "<|im_end|>"
+
+
+@dataclass(frozen=True, slots=True)
+class WindowPassage:
+    """A passage and the columns ``[start, stop)`` its text takes in the window."""
+
+    passage: Passage
+    start: int
+    stop: int
+    offsets: tuple[tuple[int, int], ...]
+    """For each column, the characters of the page's text that it was made from."""
+
+
+@dataclass(frozen=True, slots=True)
+class Window:
+    """Token ids up to the question, and where each passage stands in them."""
+
+    ids: tuple[int, ...]
+    passages: tuple[WindowPassage, ...]
+
+    @property
+    def columns(self) -> tuple[int, int]:
+        """From the first passage's first column to the last one's end."""
+        return self.passages[0].start, self.passages[-1].stop
+
+
+@dataclass(frozen=True, slots=True)
+class QuestionTokens:
+    """Token ids of a question with its instruction; the question's own are ``rows``."""
+
+    ids: tuple[int, ...]
+    rows: tuple[int, int]
+
+
+class WindowBuilder:
+    """Builds windows for one tokenizer; in ChatML turns where the model knows them."""
+
+    def __init__(self, tokenizer: TextTokenizer) -> None:
+        self._tokenizer = tokenizer
+        start, end = tokenizer.control_id(_TURN_START), tokenizer.control_id(_TURN_END)
+        plain = self._ids(OPENING)
+        if start is None or end is None:
+            self._before, self._after = plain, self._ids("\nAnswer:")
+        else:
+            self._before = [start, *self._ids("user\n"), *plain]
+            self._after = [end, *self._ids("\n"), start, *self._ids("assistant\n")]
+        self._instruction = self._ids(INSTRUCTION)
+        self._gap = self._ids("\n\n")
+
+    def build(self, passages: Sequence[Passage], *, max_tokens: int | None = None) -> Window:
+        """The window of ``passages`` in the given order, neighbours under one title.
+
+        With ``max_tokens`` the passages that no longer fit are left out, the first excepted.
+        """
+        ids = list(self._before)
+        placed: list[WindowPassage] = []
+        page_id = None
+        for passage in passages:
+            title = passage.page.title
+            header = self._ids(f"{title}\n") if title and passage.page.page_id != page_id else []
+            tokens = self._tokenizer.encode(passage.text)
+            needed = len(header) + len(tokens.ids) + len(self._gap)
+            if placed and max_tokens is not None and len(ids) + needed > max_tokens:
+                continue
+            ids += header
+            offsets = tuple((passage.start + a, passage.start + b) for a, b in tokens.offsets)
+            placed.append(WindowPassage(passage, len(ids), len(ids) + len(tokens.ids), offsets))
+            ids += tokens.ids
+            ids += self._gap
+            page_id = passage.page.page_id
+        return Window(tuple(ids), tuple(placed))
+
+    def size(self, passage: Passage) -> int:
+        """Tokens that a passage takes at most, its title included."""
+        return len(self._tokenizer.encode(passage.titled_text).ids) + len(self._gap) + 1
+
+    def ask(self, question: str) -> QuestionTokens:
+        """The tokens that come after the window."""
+        asked = self._ids(f" {question.strip()}")
+        start = len(self._instruction)
+        ids = (*self._instruction, *asked, *self._after)
+        return QuestionTokens(ids, (start, start + len(asked)))
+
+    def _ids(self, text: str) -> list[int]:
+        return self._tokenizer.encode(text).ids

@@ -1,0 +1,92 @@
+"""The ``leadline`` command: a question by default, nouns for the rest, each loaded when called."""
+
+from __future__ import annotations
+
+import importlib
+import os
+import sys
+
+import click
+
+from .. import __version__
+from ..errors import LeadlineError
+from .exit_codes import ExitCode, exit_code_for
+
+_COMMANDS = {
+    "ask": "Research a question and print the cited report (the default command).",
+    "corpus": "Add, list, search and remove indexed folders and sites.",
+    "demo": "Ask the Python language reference a set question.",
+    "doctor": "Say what works on this machine, and why the rest does not.",
+    "eval": "Measure answers on data that can be checked.",
+    "fetch": "Show a web page as a searcher would see it.",
+    "models": "List, pull, locate and verify models.",
+    "runs": "List and show past runs.",
+}
+
+_DEFAULT = "ask"
+_OWN_OPTIONS = ("-h", "--help", "-V", "--version")
+
+
+class _LazyGroup(click.Group):
+    """Names and one-line helps are known here; a command's module is imported when it is called.
+
+    Arguments that begin with no command's name are a question.
+    """
+
+    def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
+        if args and args[0] not in _COMMANDS and args[0] not in _OWN_OPTIONS:
+            args = [_DEFAULT, *args]
+        return super().parse_args(ctx, args)
+
+    def list_commands(self, ctx: click.Context) -> list[str]:
+        return list(_COMMANDS)
+
+    def get_command(self, ctx: click.Context, name: str) -> click.Command | None:
+        if name not in _COMMANDS:
+            return None
+        module = importlib.import_module(f".{name}", __package__)
+        command = vars(module).get(name) or vars(module)[f"{name}_"]
+        assert isinstance(command, click.Command)
+        return command
+
+    def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
+        with formatter.section("Commands"):
+            formatter.write_dl(list(_COMMANDS.items()))
+
+
+@click.group(
+    cls=_LazyGroup,
+    context_settings={"help_option_names": ["-h", "--help"]},
+)
+@click.version_option(__version__, "-V", "--version", prog_name="leadline")
+def leadline() -> None:
+    """Local-first deep research: every claim leads to the exact words it rests on.
+
+    \b
+    leadline "How does SQLite's WAL mode handle readers?" --corpus ./docs
+    leadline models pull qwen2.5-coder-1.5b
+    leadline doctor
+    """
+
+
+def run(arguments: list[str] | None = None) -> int:
+    """Run the command line; errors become one line on stderr and an exit code."""
+    arguments = sys.argv[1:] if arguments is None else arguments
+    if not arguments:
+        arguments = ["--help"] if sys.stdin.isatty() else [_DEFAULT]
+    try:
+        status = leadline.main(arguments, prog_name="leadline", standalone_mode=False)
+        return int(status or ExitCode.OK)
+    except LeadlineError as error:
+        click.echo(f"leadline: {error}", err=True)
+        return exit_code_for(error)
+    except click.ClickException as error:
+        error.show()
+        return error.exit_code
+    except (click.Abort, KeyboardInterrupt):
+        click.echo("leadline: interrupted", err=True)
+        return ExitCode.INTERRUPTED
+    except BrokenPipeError:
+        # The reader of stdout has gone; Python would complain again when it flushes at exit.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return ExitCode.OK

@@ -1,0 +1,43 @@
+"""Tells a run's events on stderr, a line each."""
+
+from __future__ import annotations
+
+import time
+
+from ..agent import events
+from .terminal import note, warn
+
+
+class Narrator:
+    """Shows what a user wants to see of a run that goes by; warnings are shown even if quiet."""
+
+    def __init__(self, *, quiet: bool) -> None:
+        self._quiet = quiet
+        self._started = time.monotonic()
+
+    def warn(self, message: str) -> None:
+        warn(message)
+
+    def show(self, event: events.Event) -> None:
+        if isinstance(event, events.Warned):
+            warn(event.message)
+        elif not self._quiet and (line := _line(event)):
+            note(f"{time.monotonic() - self._started:5.0f} s  {line}")
+
+
+def _line(event: events.Event) -> str | None:
+    match event:
+        case events.PlanUpdated(graph=graph):
+            asked = "; ".join(f"{node.id} {node.text}" for node in graph.nodes)
+            return f"plan ({graph.kind}): {asked}"
+        case events.SearchFinished(span_id=node, source=source, query=query, found=found):
+            return f"{node}  {found} pages in {source} for “{query}”"
+        case events.ReadingFinished(span_id=node, pages=pages, read_tokens=tokens, seconds=seconds):
+            speed = f", {tokens / seconds:,.0f} tokens/s" if tokens and seconds else ""
+            return f"{node}  read {pages} pages: {tokens:,} tokens{speed}"
+        case events.NodeChanged(span_id=node, state=state, answer=answer, error=error):
+            return None if state == "running" else f"{node}  {state}: {answer or error}"
+        case events.ClaimVerified(claim=claim, verdict=verdict, reason=reason):
+            return f"{verdict}: {claim}{f' ({reason})' if reason else ''}"
+        case _:
+            return None

@@ -1,0 +1,95 @@
+"""``leadline runs``: past runs, their reports and the pages they cite."""
+
+from __future__ import annotations
+
+import click
+
+from ..errors import RunError
+from ..locations import locations
+from .terminal import stdout_console, write_json, write_jsonl, write_result
+
+
+@click.group()
+def runs() -> None:
+    """List and show past runs."""
+
+
+@runs.command("list")
+@click.option("--json", "as_json", is_flag=True, help="Print a JSON array.")
+def list_runs(as_json: bool) -> None:
+    """All runs, oldest first."""
+    from ..agent.run_store import RunStore
+
+    rows = []
+    for folder in RunStore(locations().runs).all():
+        record, report = folder.record, folder.report
+        rows.append(
+            {
+                "run_id": record.run_id,
+                "started_at": record.started_at.isoformat(timespec="seconds"),
+                "status": report.status if report else "unfinished",
+                "question": record.question,
+                "claims": len(report.claims) if report else 0,
+                "seconds": round(report.usage.seconds, 1) if report else None,
+            }
+        )
+    if as_json:
+        write_json(rows)
+        return
+    if not rows:
+        write_result("No runs yet.")
+        return
+    from rich.table import Table
+
+    table = Table("run", "started", "status", "claims", "seconds", "question", box=None)
+    for row in rows:
+        seconds = "" if row["seconds"] is None else f"{row['seconds']:.0f}"
+        started = str(row["started_at"])[:16].replace("T", " ")
+        table.add_row(
+            str(row["run_id"]),
+            started,
+            str(row["status"]),
+            str(row["claims"]),
+            seconds,
+            " ".join(str(row["question"]).split())[:80],
+        )
+    stdout_console().print(table)
+
+
+@runs.command("show")
+@click.argument("run")
+@click.option("--json", "as_json", is_flag=True, help="Print the report as JSON.")
+@click.option("--jsonl", "as_jsonl", is_flag=True, help="Print the run's events, a line each.")
+@click.option("--page", metavar="PAGE_ID", help="Print the text of a page that the run read.")
+def show_run(run: str, as_json: bool, as_jsonl: bool, page: str | None) -> None:
+    """The report of RUN: an id, the start or the end of one, or "last"."""
+    from ..agent.events import PageRead
+    from ..agent.run_store import RunStore
+
+    folder = RunStore(locations().runs).get(run)
+    if page is not None:
+        read = {event.page_id for event in folder.events() if isinstance(event, PageRead)}
+        matches = [page_id for page_id in read if page_id.startswith(page)]
+        if len(matches) != 1:
+            raise RunError(
+                f"run {folder.path.name} read {len(matches)} pages {page!r}",
+                remedy="take a page_id from the citations of its --json report",
+            )
+        from ..tools.page_store import PageStore
+
+        write_result(PageStore(locations().pages).get(matches[0]).text)
+        return
+    if as_jsonl:
+        for event in folder.events():
+            write_jsonl(event.model_dump(mode="json"))
+        return
+    report = folder.report
+    if report is None:
+        raise RunError(
+            f"run {folder.path.name} is unfinished",
+            remedy=f"go on with it: leadline runs resume {folder.path.name}",
+        )
+    if as_json:
+        write_json(report.model_dump(mode="json"))
+    else:
+        write_result(report.markdown)

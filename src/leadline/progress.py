@@ -1,0 +1,16 @@
+"""How long work tells how far it is, without knowing who shows it."""
+
+from __future__ import annotations
+
+from typing import Protocol
+
+
+class Progress(Protocol):
+    """Told of progress, from any thread. Implementations must be cheap and must not raise."""
+
+    def __call__(self, task: str, done: int, total: int | None, unit: str) -> None:
+        """``task`` names the work ("qwen2.5-coder-0.5b"), ``unit`` what is counted ("bytes")."""
+
+
+def silent(task: str, done: int, total: int | None, unit: str) -> None:
+    """Progress that nobody watches."""

@@ -1,0 +1,1 @@
+"""The world outside: search, fetching, extraction, page store, corpora, guards."""

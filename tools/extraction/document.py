@@ -1,0 +1,59 @@
+"""What extraction brings out of a document's bytes."""
+
+from __future__ import annotations
+
+import re
+import unicodedata
+from dataclasses import dataclass
+
+_LINE_ENDS = re.compile(r"\r\n?|[\x0b\x0c\x85\u2028\u2029]")
+_CONTROLS = re.compile(
+    r"[\x00-\x08\x0e-\x1f\x7f-\x84\x86-\x9f\u00ad\ufeff\ufffe\uffff\ud800-\udfff]"
+)
+_TRAILING_SPACE = re.compile(r"[ \t]+(?=\n|\Z)")
+_BLANK_LINES = re.compile(r"\n{3,}")
+
+_KANA = re.compile(r"[\u3040-\u30ff]")
+_HANGUL = re.compile(r"[\uac00-\ud7a3]")
+_HAN = re.compile(r"[\u4e00-\u9fff]")
+_SAMPLE = 20_000
+_SCRIPT_SHARE = 0.1
+
+
+@dataclass(frozen=True, slots=True)
+class Extracted:
+    """A document's text, normalised once; offsets into it stay valid for ever."""
+
+    media_type: str
+    title: str
+    """Empty when the document names none."""
+    text: str
+    language: str | None = None
+    """BCP 47 tag, as declared or told by the script; None when neither says."""
+    sheet_starts: tuple[int, ...] = ()
+    """For paged documents: the offset in ``text`` at which each sheet starts."""
+
+
+def normalised(text: str) -> str:
+    """NFC, ``\\n`` line ends, no control characters, no trailing spaces, one blank line at most."""
+    text = _LINE_ENDS.sub("\n", text)
+    text = unicodedata.normalize("NFC", _CONTROLS.sub("", text))
+    return _BLANK_LINES.sub("\n\n", _TRAILING_SPACE.sub("", text)).strip()
+
+
+def one_line(text: str, limit: int = 300) -> str:
+    """``text`` normalised to a single line of at most ``limit`` characters, for titles."""
+    line = " ".join(normalised(text).split())
+    return line if len(line) <= limit else line[: limit - 1].rstrip() + "…"
+
+
+def language_by_script(text: str) -> str | None:
+    """ "ja", "ko" or "zh" where the script tells; None elsewhere."""
+    sample = text[:_SAMPLE]
+    enough = max(1.0, _SCRIPT_SHARE * len(sample))
+    kana, han = len(_KANA.findall(sample)), len(_HAN.findall(sample))
+    if len(_HANGUL.findall(sample)) >= enough:
+        return "ko"
+    if kana + han < enough:
+        return None
+    return "ja" if kana > 0.1 * (kana + han) else "zh"

@@ -1,0 +1,154 @@
+"""HTML to text: trafilatura finds where a page's content is, the walk keeps its shape.
+
+trafilatura alone loses headings on pages of reference documentation; a walk alone brings every
+sidebar along. So the walk renders the smallest element that holds nearly all that trafilatura
+kept, less the blocks before and after that trafilatura left out.
+"""
+
+from __future__ import annotations
+
+import copy
+import re
+from collections import defaultdict
+
+import trafilatura
+from lxml import etree
+from lxml.html import HtmlElement, HTMLParser, document_fromstring
+
+from ...errors import ExtractionError
+from .document import Extracted, language_by_script, normalised, one_line
+from .html_walk import is_shown, render
+
+_WORD = re.compile(r"\w+")
+_HELD = 0.9
+"""Share of trafilatura's words that the chosen element holds."""
+_TELLING_WORDS = 4
+"""Shorter strings occur anywhere and tell nothing about where the content is."""
+_SHORT = 500
+"""Characters of content below which trafilatura may have missed the page's point."""
+
+
+def extract_html(html: str, *, name: str) -> Extracted:
+    """The content of a page as Markdown-like text.
+
+    Raises:
+        ExtractionError: there is no markup that can be parsed, or no text in it.
+    """
+    tree = _parse(html, name)
+    text = normalised(_content(tree))
+    if not text:
+        raise ExtractionError(
+            f"'{name}' shows no text without running its scripts",
+            remedy="save the page from a browser as HTML, PDF or text first",
+        )
+    language = _declared_language(tree) or language_by_script(text)
+    return Extracted("text/html", _title(tree), text, language)
+
+
+def links(html: str) -> list[str]:
+    """The targets of a page's links as written, in order, without repeats; base href first applied.
+
+    Raises:
+        ExtractionError: there is no markup that can be parsed.
+    """
+    tree = _parse(html, "page")
+    if base := next(iter(tree.xpath("//base/@href")), ""):
+        tree.make_links_absolute(str(base), handle_failures="ignore")
+    return list(dict.fromkeys(str(href).strip() for href in tree.xpath("//a/@href")))
+
+
+def _parse(html: str, name: str) -> HtmlElement:
+    parser = HTMLParser(encoding="utf-8", remove_comments=True, remove_pis=True, huge_tree=True)
+    try:
+        return document_fromstring(html.encode("utf-8", "replace"), parser=parser)
+    except (etree.ParserError, etree.XMLSyntaxError, ValueError) as error:
+        raise ExtractionError(
+            f"'{name}' is not HTML that can be read ({error})", remedy="check the file"
+        ) from error
+
+
+def _content(tree: HtmlElement) -> str:
+    body = tree.find("body")
+    body = tree if body is None else body
+    whole = render(body)
+    kept = _kept_by_trafilatura(tree)
+    if not kept:
+        return whole
+    if _share_known(kept, set(_triples(whole))) < 0.5:
+        return kept  # It comes from the page's metadata; the scripts that would show it do not run.
+    main = _smallest_holding(body, kept)
+    content = _trimmed(whole if main is body else render(main), kept)
+    missed = len(content) < _SHORT and len(content) < len(whole) / 2
+    return whole if missed or not content else content
+
+
+def _kept_by_trafilatura(tree: HtmlElement) -> str:
+    """trafilatura's choice of content as plain text; empty where it finds none."""
+    # It edits the tree it is given.
+    return trafilatura.extract(copy.deepcopy(tree), include_comments=False) or ""
+
+
+def _smallest_holding(body: HtmlElement, kept: str) -> HtmlElement:
+    """The smallest element that shows ``_HELD`` of the words of ``body`` that are in ``kept``."""
+    joined = f" {' '.join(_words(kept))} "
+    held: dict[HtmlElement, int] = defaultdict(int)
+    for event, element in etree.iterwalk(body, events=("start", "end")):
+        if not isinstance(element.tag, str):
+            continue
+        words = _words((element.text if event == "start" else element.tail) or "")
+        if len(words) < _TELLING_WORDS or f" {' '.join(words)} " not in joined:
+            continue
+        holder = element if event == "start" else element.getparent()
+        while holder is not None:
+            held[holder] += len(words)
+            holder = holder.getparent()
+    main, enough = body, _HELD * held[body]
+    while (
+        enough and (inner := next((c for c in main if held.get(c, 0) >= enough), None)) is not None
+    ):
+        if not is_shown(inner):
+            break
+        main = inner
+    return main
+
+
+def _share_known(text: str, known: set[tuple[str, ...]]) -> float:
+    """The share of the word triples of ``text`` that are in ``known``."""
+    triples = _triples(text)
+    return sum(triple in known for triple in triples) / len(triples) if triples else 0.0
+
+
+def _trimmed(text: str, kept: str) -> str:
+    """``text`` from the first to the last block that ``kept`` has, headings before it included."""
+    blocks = text.split("\n\n")
+    known = set(_triples(kept))
+    flags = [_share_known(block, known) >= 0.5 for block in blocks]
+    if not any(flags):
+        return text
+    first, last = flags.index(True), len(flags) - 1 - flags[::-1].index(True)
+    while first > 0 and blocks[first - 1].startswith("#"):
+        first -= 1
+    while last + 1 < len(blocks) and blocks[last + 1].startswith(("```", "|")):
+        last += 1
+    return "\n\n".join(blocks[first : last + 1])
+
+
+def _triples(text: str) -> list[tuple[str, ...]]:
+    words = _words(text)
+    return list(zip(words, words[1:], words[2:], strict=False))
+
+
+def _words(text: str) -> list[str]:
+    return _WORD.findall(text.lower())
+
+
+def _title(tree: HtmlElement) -> str:
+    for path in ("//head/title/text()", "//meta[@property='og:title']/@content", "//h1[1]//text()"):
+        if title := one_line("".join(map(str, tree.xpath(path)))):
+            return title
+    return ""
+
+
+def _declared_language(tree: HtmlElement) -> str | None:
+    declared = (tree.get("lang") or tree.get("xml:lang") or "").strip()
+    return declared if re.fullmatch(r"[A-Za-z]{2,3}(-[A-Za-z0-9]{2,8})*", declared) else None

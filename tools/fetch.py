@@ -1,0 +1,338 @@
+"""Fetches one page from the web: guarded, polite, bounded in time and size."""
+
+from __future__ import annotations
+
+import asyncio
+import ssl
+import time
+from collections.abc import Iterator
+from contextlib import AsyncExitStack, contextmanager
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from http.cookiejar import CookieJar, DefaultCookiePolicy
+from types import TracebackType
+from typing import Self
+
+import httpcore
+import httpx
+
+from .. import __version__
+from ..cancellation import Cancellation
+from ..errors import FetchError, LeadlineError
+from ..retrying import RetryTransport
+from .host_slots import HostSlots
+from .http_body import ACCEPT_ENCODING, BodyTooLarge, BodyUndecodable, read_body
+from .interruption import interruptible
+from .media_types import ACCEPT, declared_type, is_readable, true_type
+from .network_guard import GuardedTransport, NetworkGuard, redacted
+from .robots import MAX_ROBOTS_BYTES, PRODUCT_TOKEN, RobotsCache, RobotsResponse
+
+USER_AGENT = f"{PRODUCT_TOKEN}/{__version__}"
+
+_TRY_LATER = "try again later, or use another source"
+
+
+@dataclass(frozen=True, slots=True)
+class FetchedPage:
+    """A page's bytes as the server sent them, after content decoding."""
+
+    url: str
+    """What was asked for."""
+    final_url: str
+    """Where the bytes came from after redirects."""
+    media_type: str
+    """Lower case, without parameters; what the bytes are where the header is missing or lies."""
+    charset: str | None
+    """As declared by the header."""
+    body: bytes
+    fetched_at: datetime
+    status: int
+
+
+@dataclass(frozen=True, slots=True)
+class FetchLimits:
+    """How much a page may take and how hard a host may be asked."""
+
+    seconds: float = 30.0
+    """For one page with its redirects and retries, without waiting for a turn."""
+    silence: float = 10.0
+    """Seconds between two pieces of an answer."""
+    bytes: int = 20 * 1024 * 1024
+    """Of the body after decompression."""
+    redirects: int = 5
+    concurrency: int = 32
+    """Requests at once."""
+    per_host: int = 4
+    """Requests at once to one host."""
+    host_delay: float = 0.2
+    """Seconds between the starts of two requests to one host."""
+
+
+@dataclass(frozen=True, slots=True)
+class _Answer:
+    """What one request came to; ``body`` is empty for a redirect."""
+
+    status: int
+    headers: httpx.Headers
+    body: bytes
+
+
+class Fetcher:
+    """Fetches pages; use it as an async context manager, from one event loop.
+
+    Every URL, redirects included, is checked by ``guard`` and, unless ``respect_robots`` is off,
+    against its origin's robots.txt. Cookies live for one page and its redirects only.
+
+    ``proxy`` ("http://host:port") is the only way to use one, the environment's are ignored. The
+    proxy resolves the names, so that the guard then sees the form of a URL but not its address.
+    ``ssl_context`` and ``connector`` replace the authorities and the way to an address.
+    """
+
+    def __init__(
+        self,
+        guard: NetworkGuard | None = None,
+        *,
+        limits: FetchLimits | None = None,
+        respect_robots: bool = True,
+        proxy: str | None = None,
+        ssl_context: ssl.SSLContext | None = None,
+        connector: httpcore.AsyncNetworkBackend | None = None,
+    ) -> None:
+        self._guard = guard or NetworkGuard()
+        self._limits = limits = limits or FetchLimits()
+        self._slots = HostSlots(
+            total=limits.concurrency, per_host=limits.per_host, delay=limits.host_delay
+        )
+        self._robots = RobotsCache(self._ask_robots) if respect_robots else None
+        transport = (
+            httpx.AsyncHTTPTransport(proxy=proxy, http2=True, trust_env=False)
+            if proxy
+            else GuardedTransport(
+                self._guard,
+                ssl_context=ssl_context,
+                connector=connector,
+                max_connections=limits.concurrency,
+            )
+        )
+        self._client = httpx.AsyncClient(
+            transport=RetryTransport(transport, attempts=3, longest_wait=limits.seconds / 2),
+            headers={
+                "User-Agent": USER_AGENT,
+                "Accept": ACCEPT,
+                "Accept-Encoding": ACCEPT_ENCODING,
+            },
+            timeout=httpx.Timeout(limits.silence, pool=None),
+            cookies=CookieJar(DefaultCookiePolicy(allowed_domains=[])),
+            trust_env=False,
+        )
+
+    async def __aenter__(self) -> Self:
+        await self._client.__aenter__()
+        return self
+
+    async def __aexit__(
+        self,
+        exc_type: type[BaseException] | None,
+        exc: BaseException | None,
+        traceback: TracebackType | None,
+    ) -> None:
+        await self._client.__aexit__(exc_type, exc, traceback)
+
+    async def fetch(self, url: str, *, cancel: Cancellation) -> FetchedPage:
+        """The page at ``url``.
+
+        Raises:
+            FetchError: refused by the guard or robots.txt; host not found, connection refused or
+                broken, TLS failure; a status that is no success; a redirect loop; too slow, too
+                large, undecodable, empty, or of a media type that holds no text.
+            Cancelled: stopped; the socket is closed.
+        """
+        return await interruptible(self._follow(url), cancel)
+
+    async def _follow(self, url: str) -> FetchedPage:
+        target = self._guard.check_url(url)
+        cookies = httpx.Cookies()
+        seconds = self._limits.seconds
+        seen: set[tuple[str, str]] = set()
+        for _ in range(self._limits.redirects + 1):
+            # A redirect to the same page is no loop if it set a cookie first.
+            step = (str(target), repr(sorted((c.name, c.value) for c in cookies.jar)))
+            if step in seen:
+                raise FetchError(
+                    f"{redacted(url)} redirects in a loop", remedy="use another source"
+                )
+            seen.add(step)
+            await self._check_robots(target)
+            async with self._slots.slot(target.netloc.decode()):
+                started = time.monotonic()
+                answer = await self._ask_page(target, cookies, seconds)
+                seconds -= time.monotonic() - started
+            if location := _redirect(answer):
+                target = self._guard.check_url(_joined(target, location))
+                continue
+            return _page(url, target, answer)
+        raise FetchError(
+            f"{redacted(url)} redirects more than {self._limits.redirects} times",
+            remedy="use another source",
+        )
+
+    async def _ask_page(self, url: httpx.URL, cookies: httpx.Cookies, seconds: float) -> _Answer:
+        with _explained(str(url), self._limits):
+            async with asyncio.timeout(seconds), AsyncExitStack() as stack:
+                request = self._client.build_request("GET", url, cookies=cookies)
+                response = await self._client.send(request, stream=True)
+                stack.push_async_callback(response.aclose)
+                cookies.extract_cookies(response)
+                answer = _Answer(response.status_code, response.headers, b"")
+                if _redirect(answer):
+                    return answer
+                _check_status(str(url), response.status_code)
+                _check_declared_type(str(url), response.headers)
+                body = await read_body(response, self._limits.bytes)
+                return _Answer(response.status_code, response.headers, body)
+
+    async def _check_robots(self, url: httpx.URL) -> None:
+        if self._robots is None:
+            return
+        host = url.netloc.decode()
+        verdict = await self._robots.verdict(f"{url.scheme}://{host}", str(url))
+        self._slots.ask_delay(host, verdict.delay)
+        if not verdict.allowed:
+            raise FetchError(
+                f"{redacted(str(url))} may not be fetched, {verdict.reason}",
+                remedy="use another source",
+            )
+
+    async def _ask_robots(self, url: str) -> RobotsResponse:
+        """The robots.txt at ``url``; one that redirects too often counts as absent (§2.3.1.2)."""
+        target = self._guard.check_url(url)
+        for _ in range(self._limits.redirects + 1):
+            with _explained(str(target), self._limits):
+                async with asyncio.timeout(self._limits.seconds), AsyncExitStack() as stack:
+                    request = self._client.build_request("GET", target)
+                    response = await self._client.send(request, stream=True)
+                    stack.push_async_callback(response.aclose)
+                    answer = _Answer(response.status_code, response.headers, b"")
+                    location = _redirect(answer)
+                    if not location:
+                        body = await read_body(response, MAX_ROBOTS_BYTES, truncate=True)
+                        return RobotsResponse(response.status_code, body)
+            target = self._guard.check_url(_joined(target, location))
+        return RobotsResponse(404, b"")
+
+
+def _redirect(answer: _Answer) -> str:
+    """Where the answer sends us; empty if it is no redirect."""
+    if answer.status in (301, 302, 303, 307, 308):
+        return str(answer.headers.get("Location", ""))
+    return ""
+
+
+def _joined(base: httpx.URL, location: str) -> str:
+    try:
+        return str(base.join(location))
+    except (httpx.InvalidURL, ValueError) as error:
+        raise FetchError(
+            f"{redacted(str(base))} redirects to {redacted(location)!r}, which is no valid URL",
+            remedy="use another source",
+        ) from error
+
+
+def _page(url: str, target: httpx.URL, answer: _Answer) -> FetchedPage:
+    media_type, charset = declared_type(answer.headers)
+    media_type = true_type(media_type, answer.body, charset)
+    if not answer.body.strip():
+        raise FetchError(f"{redacted(str(target))} is empty", remedy="use another source")
+    if not is_readable(media_type):
+        raise _unreadable(str(target), media_type)
+    return FetchedPage(
+        url=url.strip(),
+        final_url=str(target),
+        media_type=media_type,
+        charset=charset,
+        body=answer.body,
+        fetched_at=datetime.now(UTC),
+        status=answer.status,
+    )
+
+
+def _check_declared_type(url: str, headers: httpx.Headers) -> None:
+    """Refuse images, archives and films before their bytes are asked for."""
+    media_type, _ = declared_type(headers)
+    if media_type and media_type != "application/octet-stream" and not is_readable(media_type):
+        raise _unreadable(url, media_type)
+
+
+def _unreadable(url: str, media_type: str) -> FetchError:
+    kind = media_type or "of an unknown type"
+    return FetchError(
+        f"{redacted(url)} is {kind}, which holds no text that can be read",
+        remedy="give the address of an HTML, PDF, text, JSON or XML document",
+    )
+
+
+def _check_status(url: str, status: int) -> None:
+    """Raises FetchError for every status that brings no page."""
+    if status in (200, 203):
+        return
+    shown = redacted(url)
+    match status:
+        case 401 | 402 | 403 | 407 | 451:
+            raise FetchError(
+                f"{shown} refuses access (status {status})",
+                remedy="it may need a login or shut out programmes: use another source",
+            )
+        case 404 | 410:
+            raise FetchError(
+                f"{shown} does not exist (status {status})", remedy="check the address"
+            )
+        case 429:
+            raise FetchError(f"{shown} asks for fewer requests (status 429)", remedy=_TRY_LATER)
+        case _ if status >= 500:
+            raise FetchError(f"{shown} fails with status {status}", remedy=_TRY_LATER)
+        case _:
+            raise FetchError(f"{shown} answers with status {status}", remedy="use another source")
+
+
+@contextmanager
+def _explained(url: str, limits: FetchLimits) -> Iterator[None]:
+    """Turn what goes wrong with a request into one FetchError that says so."""
+    shown = redacted(url)
+    try:
+        yield
+    except LeadlineError:
+        raise
+    except TimeoutError as error:
+        raise FetchError(
+            f"{shown} was not complete within {limits.seconds:g} s", remedy=_TRY_LATER
+        ) from error
+    except httpx.TimeoutException as error:
+        raise FetchError(
+            f"{shown} sent nothing for {limits.silence:g} s", remedy=_TRY_LATER
+        ) from error
+    except BodyTooLarge as error:
+        raise FetchError(
+            f"{shown} is larger than {limits.bytes / 1e6:,.1f} MB", remedy="use a smaller document"
+        ) from error
+    except BodyUndecodable as error:
+        raise FetchError(f"{shown} cannot be decoded, {error}", remedy=_TRY_LATER) from error
+    except Exception as error:  # a hostile server provokes more than httpx maps
+        raise FetchError(f"{shown} {_connection_failure(error)}", remedy=_TRY_LATER) from error
+
+
+def _connection_failure(error: Exception) -> str:
+    causes: list[BaseException] = []
+    cause: BaseException | None = error
+    while cause is not None and cause not in causes:
+        causes.append(cause)
+        cause = cause.__cause__ or cause.__context__
+    for cause in causes:
+        if isinstance(cause, ssl.SSLCertVerificationError):
+            return f"has a certificate that cannot be trusted ({cause.verify_message})"
+        if isinstance(cause, ssl.SSLError):
+            return f"cannot be reached over TLS ({cause.reason or cause})"
+        if isinstance(cause, ConnectionRefusedError):
+            return "refuses the connection, no server listens there"
+    if isinstance(error, httpx.ConnectError):
+        return f"cannot be reached ({causes[-1]})"
+    return f"broke off the answer ({str(error) or type(error).__name__})"
