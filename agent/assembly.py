@@ -32,6 +32,8 @@ from .sources import Source
 from .toolbox import Effort
 from .web_source import WebSource
 
+DEFAULT_CONTEXT_TOKENS = 8192
+
 
 @dataclass(frozen=True, slots=True)
 class Wishes:
@@ -96,16 +98,15 @@ async def open_engine(settings: Settings) -> Engine:
     """The engine that the settings name: the endpoint if there is one, else llama.cpp."""
     if settings.endpoint:
         key = settings.endpoint_key
-        return OpenAIEngine(
+        return await OpenAIEngine.open(
             settings.endpoint,
             settings.model,
             api_key=key.get_secret_value() if key else None,
             context_tokens=settings.context_tokens,
         )
     files = resolve(settings.model)
-    return await LlamaEngine.open(
-        files.path, model_id=files.id, context_tokens=settings.context_tokens
-    )
+    window = settings.context_tokens or DEFAULT_CONTEXT_TOKENS
+    return await LlamaEngine.open(files.path, model_id=files.id, context_tokens=window)
 
 
 async def open_embedder(settings: Settings, *, warn: Callable[[str], None]) -> Embedder | None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
 from datetime import datetime
 from typing import Literal
@@ -10,9 +11,12 @@ from pydantic import BaseModel, ConfigDict
 
 from ..budget import Usage
 from ..evidence import Citation
+from ..tools.quarantine import safe_markdown
 
 Status = Literal["complete", "partial", "budget_exhausted", "failed"]
 Verdict = Literal["supported", "unsupported", "unchecked"]
+
+_MARKUP = re.compile(r"[\\`*_\[\]<>|#~&]")
 
 
 class _Value(BaseModel):
@@ -96,7 +100,7 @@ def render_markdown(
 
 
 def _sentence(claim: Claim, numbers: Sequence[int]) -> str:
-    text = claim.text.strip()
+    text = safe_markdown(claim.text.strip(), [c.url for c in claim.citations]).strip()
     if text and text[-1] not in ".!?。！？:":
         text += "."
     marks = "".join(f"[{n}]" for n in dict.fromkeys(numbers))
@@ -117,6 +121,5 @@ def _quote(text: str) -> str:
 
 def _escape(text: str) -> str:
     """Page text is shown to the letter, never as markup: no image, link or tag of its own."""
-    for character in "\\`*_[]<>|#":
-        text = text.replace(character, "\\" + character)
-    return text
+    text = _MARKUP.sub(r"\\\g<0>", text)
+    return text.replace("://", r":\/\/").replace("www.", r"www\.")

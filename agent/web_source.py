@@ -14,6 +14,9 @@ from ..tools.page_store import PageStore
 from ..tools.search.protocol import SearchBackend
 from .sources import Found
 
+WEB = "web"
+"""The source's name."""
+
 
 @dataclass(frozen=True, slots=True)
 class WebSource:
@@ -25,7 +28,7 @@ class WebSource:
 
     @property
     def name(self) -> str:
-        return "web"
+        return WEB
 
     async def find(self, query: str, *, limit: int, cancel: Cancellation) -> Found:
         """See :meth:`leadline.agent.sources.Source.find`; a page that fails becomes a warning."""

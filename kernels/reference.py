@@ -50,7 +50,7 @@ def prefill_attention(query: Tensor, key: Tensor, value: Tensor) -> Tensor:
         is_causal=rows == columns,
         enable_gqa=query.shape[0] != key.shape[0],
     )[0]
-    return _finite(attended, "attention")
+    return _finite(attended, "attended values")
 
 
 def score_rows(
@@ -111,14 +111,14 @@ def _checked(query: Tensor, key: Tensor) -> tuple[int, int]:
         raise ReadingError(f"queries {_describe(query)} do not fit keys {_describe(key)}")
     if query.shape[1] > key.shape[1]:
         raise ReadingError(f"{query.shape[1]} rows do not fit {key.shape[1]} columns")
+    _finite(query, "queries")
+    _finite(key, "keys")
     return query.shape[1], key.shape[1]
 
 
 def _finite(result: Tensor, name: str) -> Tensor:
     if not bool(result.isfinite().all()):
-        raise ReadingError(
-            f"{name} came out as NaN or infinite", remedy="the weights may be damaged"
-        )
+        raise ReadingError(f"{name} are NaN or infinite", remedy="the weights may be damaged")
     return result
 
 

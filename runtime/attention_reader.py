@@ -164,25 +164,25 @@ class AttentionReader:
         progress: Progress,
     ) -> tuple[list[_Scored], int]:
         """Passages best first, and the tokens read: one window, or rounds of them without a limit."""
+        room = self._decoder.config.context_length - self._windows.overhead(question)
+        window_tokens = min(limit or WINDOW_TOKENS, max(room, 1))
         order = sorted(range(len(passages)), key=lambda place: -prior[place])
-        if limit is not None:
-            order = self._that_fit(passages, order, limit)
+        groups = self._grouped(passages, order, window_tokens, first_only=limit is not None)
         read_tokens = 0
-        while len(groups := self._grouped(passages, order, limit or WINDOW_TOKENS)) > 1:
+        while len(groups) > 1:
             survivors = []
             for number, group in enumerate(groups):
                 scored, tokens = self._read_window(question, passages, group, prior, stop)
-                progress("reading", number + 1, len(groups), "windows")
+                progress("reading", number, len(groups) + 1, "windows")
                 read_tokens += tokens
                 survivors += [place for place, _ in scored[: math.ceil(len(scored) * _KEPT_SHARE)]]
             order = sorted(survivors, key=lambda place: -prior[place])
-        scored, tokens = self._read_window(question, passages, order, prior, stop)
+            # Windows of one passage each would never become fewer.
+            stuck = all(len(group) == 1 for group in groups)
+            groups = self._grouped(passages, order, window_tokens, first_only=stuck)
+        scored, tokens = self._read_window(question, passages, groups[0], prior, stop)
         progress("reading", 1, 1, "windows")
         return [result for _, result in scored], read_tokens + tokens
-
-    def _that_fit(self, passages: Sequence[Passage], order: Sequence[int], limit: int) -> list[int]:
-        """The best of ``order`` that fit one window of ``limit`` tokens; at least one."""
-        return self._grouped(passages, order, limit, first_only=True)[0]
 
     def _grouped(
         self,
@@ -192,7 +192,7 @@ class AttentionReader:
         *,
         first_only: bool = False,
     ) -> list[list[int]]:
-        """``order`` cut into windows of at most ``limit`` tokens."""
+        """``order`` cut into windows of at most ``limit`` tokens; a passage alone may be longer."""
         groups: list[list[int]] = [[]]
         room = limit
         for place in order:
@@ -219,10 +219,12 @@ class AttentionReader:
         window = self._windows.build([passages[place] for place in ordered])
         attention, asked = self._attention(window, question, stop)
         first = window.columns[0]
-        parts = [attention[p.start - first : p.stop - first] for p in window.passages]
-        fused = _fused([float(part.sum()) for part in parts], [prior[place] for place in ordered])
+        parts = [attention[:, p.start - first : p.stop - first] for p in window.passages]
+        fused = _fused(
+            [float(part.amax(dim=1).sum()) for part in parts], [prior[place] for place in ordered]
+        )
         scored = [
-            (place, _Scored(placed.passage, score, part, placed.offsets))
+            (place, _Scored(placed.passage, score, part.sum(dim=0), placed.offsets))
             for place, placed, part, score in zip(
                 ordered, window.passages, parts, fused, strict=True
             )
@@ -231,11 +233,12 @@ class AttentionReader:
         return scored, len(window.ids) + asked
 
     def _attention(self, window: Window, question: str, stop: Cancellation) -> tuple[Tensor, int]:
-        """Attention on each column of the passages, and the tokens of the questions asked."""
+        """``(heads, columns)``: what the question attracts on the passages' columns beyond what the
+        content-free one does; and the tokens of both."""
         prefix = self._decoder.prefill(window.ids, cancel=stop)
         asked, asked_tokens = self._ask(prefix, window, question, stop)
         baseline, baseline_tokens = self._ask(prefix, window, CONTENT_FREE, stop)
-        return (asked - baseline).sum(dim=0), asked_tokens + baseline_tokens
+        return asked - baseline, asked_tokens + baseline_tokens
 
     def _ask(
         self, prefix: Prefix, window: Window, question: str, stop: Cancellation

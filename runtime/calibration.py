@@ -1,7 +1,7 @@
 """Finding the heads of a decoder that look at what a question asks for.
 
-Each head ranks the passages of a question by the attention they get from the question's tokens,
-less what they get when the question is "N/A"; the heads whose rankings agree best with the gold
+Each head ranks the passages of a question by the attention that their best token gets from the
+question's tokens, less what it gets when the question is "N/A"; the heads whose rankings agree best with the gold
 passages (nDCG), over look-alike passages of the same question, are kept (QRHead, arXiv 2506.09944;
 CoRe heads, arXiv 2510.02219).
 """
@@ -80,7 +80,8 @@ def passage_attention(
     *,
     cancel: Cancellation | None = None,
 ) -> Tensor:
-    """``(heads, passages)``: attention on each passage beyond that of the content-free question."""
+    """``(heads, passages)``: the most attention that one of a passage's columns gets from the
+    question beyond what it gets from the content-free one."""
     window = windows.build(item.passages)
     prefix = decoder.prefill(window.ids, cancel=cancel)
     asked, baseline = (
@@ -95,8 +96,8 @@ def passage_attention(
         for tokens in (windows.ask(item.question), windows.ask(CONTENT_FREE))
     )
     excess, first = asked - baseline, window.columns[0]
-    sums = [excess[:, p.start - first : p.stop - first].sum(dim=1) for p in window.passages]
-    return torch.stack(sums, dim=1)
+    peaks = [excess[:, p.start - first : p.stop - first].amax(dim=1) for p in window.passages]
+    return torch.stack(peaks, dim=1)
 
 
 def ndcg(scores: Tensor, gold: Sequence[int]) -> Tensor:

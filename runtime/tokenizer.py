@@ -37,6 +37,8 @@ class TextTokenizer:
 
     def encode(self, text: str) -> Tokens:
         """Ids and offsets of ``text``; never a control token. Safe from any thread."""
+        # Lone surrogates cannot be handed over; each becomes one "?".
+        text = text.encode("utf-8", "replace").decode()
         encoding = self._tokenizer.encode(text, add_special_tokens=False)
         return Tokens(encoding.ids, encoding.offsets)
 

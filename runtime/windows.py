@@ -14,6 +14,8 @@ from .passages import Passage
 from .tokenizer import TextTokenizer
 
 OPENING = "Here are some paragraphs:\n\n"
+TITLE_CHARS = 200
+"""Characters of a page's title that are read."""
 INSTRUCTION = "Find the paragraphs that answer this question.\nQuestion:"
 CONTENT_FREE = "N/A"
 """The question that asks nothing: what it attracts, content does not explain (ICR, arXiv 2410.02642)."""
@@ -68,22 +70,15 @@ class WindowBuilder:
         self._instruction = self._ids(INSTRUCTION)
         self._gap = self._ids("\n\n")
 
-    def build(self, passages: Sequence[Passage], *, max_tokens: int | None = None) -> Window:
-        """The window of ``passages`` in the given order, neighbours under one title.
-
-        With ``max_tokens`` the passages that no longer fit are left out, the first excepted.
-        """
+    def build(self, passages: Sequence[Passage]) -> Window:
+        """The window of ``passages`` in the given order, those of a page under one title."""
         ids = list(self._before)
         placed: list[WindowPassage] = []
         page_id = None
         for passage in passages:
-            title = passage.page.title
-            header = self._ids(f"{title}\n") if title and passage.page.page_id != page_id else []
+            if passage.page.page_id != page_id:
+                ids += self._header(passage)
             tokens = self._tokenizer.encode(passage.text)
-            needed = len(header) + len(tokens.ids) + len(self._gap)
-            if placed and max_tokens is not None and len(ids) + needed > max_tokens:
-                continue
-            ids += header
             offsets = tuple((passage.start + a, passage.start + b) for a, b in tokens.offsets)
             placed.append(WindowPassage(passage, len(ids), len(ids) + len(tokens.ids), offsets))
             ids += tokens.ids
@@ -93,7 +88,13 @@ class WindowBuilder:
 
     def size(self, passage: Passage) -> int:
         """Tokens that a passage takes at most, its title included."""
-        return len(self._tokenizer.encode(passage.titled_text).ids) + len(self._gap) + 1
+        text = self._tokenizer.encode(passage.text)
+        return len(self._header(passage)) + len(text.ids) + len(self._gap)
+
+    def overhead(self, question: str) -> int:
+        """Tokens that a window with ``question`` and the content-free one takes besides passages."""
+        asked = max(len(self.ask(question).ids), len(self.ask(CONTENT_FREE).ids))
+        return len(self._before) + asked
 
     def ask(self, question: str) -> QuestionTokens:
         """The tokens that come after the window."""
@@ -101,6 +102,10 @@ class WindowBuilder:
         start = len(self._instruction)
         ids = (*self._instruction, *asked, *self._after)
         return QuestionTokens(ids, (start, start + len(asked)))
+
+    def _header(self, passage: Passage) -> list[int]:
+        title = passage.page.title[:TITLE_CHARS]
+        return self._ids(f"{title}\n") if title else []
 
     def _ids(self, text: str) -> list[int]:
         return self._tokenizer.encode(text).ids

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from leadline.segmentation import passages, sentences
@@ -99,11 +99,13 @@ def assert_cover(text: str, spans: list[tuple[int, int]]) -> None:
     assert not text[position:].strip()
 
 
+@settings(deadline=None)
 @given(TEXTS)
 def test_sentences_cover_the_text_in_order(text: str) -> None:
     assert_cover(text, sentences(text))
 
 
+@settings(deadline=None)
 @given(TEXTS, st.integers(1, 80))
 def test_passages_cover_the_text_and_keep_to_the_size(text: str, max_chars: int) -> None:
     spans = passages(text, max_chars=max_chars)
@@ -111,6 +113,7 @@ def test_passages_cover_the_text_and_keep_to_the_size(text: str, max_chars: int)
     assert all(end - start <= max_chars for start, end in spans)
 
 
+@settings(deadline=None)
 @given(TEXTS, st.integers(2, 80), st.integers(0, 40))
 def test_overlapping_passages_advance_and_drop_nothing(text: str, size: int, overlap: int) -> None:
     spans = passages(text, max_chars=size, overlap=min(overlap, size - 1))

@@ -5,10 +5,11 @@ from __future__ import annotations
 import asyncio
 import threading
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
+from typing import TypeVar
 
 from ..cancellation import Cancellation
 from ..errors import CorpusError
@@ -23,6 +24,8 @@ from .process_lock import process_lock
 from .rank_fusion import reciprocal_rank_fusion
 from .site_crawl import PageFetcher
 from .vector_index import Embedder, VectorIndex
+
+T = TypeVar("T")
 
 _CANDIDATES = 4
 """Passages that each ranking puts forward for one that is returned."""
@@ -85,34 +88,18 @@ class Corpus:
             cancel=cancel,
             waiting=lambda: progress(f"waiting for another update of {self.name}", 0, None, ""),
         )
-        await asyncio.to_thread(lock.__enter__)
-        try:
+        async with lock:
             self.manifest = CorpusManifest.load(self._folder)
-            if self.manifest.kind == "folder":
-                report = await asyncio.to_thread(
-                    update_folder,
-                    self.manifest,
-                    self._index,
-                    self._store,
-                    cancel=cancel,
-                    progress=progress,
-                )
-            elif fetcher is None:
-                raise CorpusError(
-                    f"corpus '{self.name}' is a site", remedy="update it with a fetcher"
-                )
+            if self.manifest.kind == "site":
+                report = await self._update_site(fetcher, cancel, progress)
             else:
-                report = await update_site(
-                    self.manifest,
-                    self._index,
-                    self._store,
-                    fetcher,
-                    cancel=cancel,
-                    progress=progress,
+                report = await _in_thread(
+                    lambda stop: update_folder(
+                        self.manifest, self._index, self._store, cancel=stop, progress=progress
+                    ),
+                    cancel,
                 )
-            await asyncio.to_thread(self._finish, report, cancel, progress)
-        finally:
-            lock.__exit__(None, None, None)
+            await _in_thread(lambda stop: self._finish(report, stop, progress), cancel)
         report.seconds = time.monotonic() - started
         return report
 
@@ -156,6 +143,15 @@ class Corpus:
                 self._vectors.close()
                 self._vectors = None
 
+    async def _update_site(
+        self, fetcher: PageFetcher | None, cancel: Cancellation, progress: Progress
+    ) -> IndexReport:
+        if fetcher is None:
+            raise CorpusError(f"corpus '{self.name}' is a site", remedy="update it with a fetcher")
+        return await update_site(
+            self.manifest, self._index, self._store, fetcher, cancel=cancel, progress=progress
+        )
+
     def _finish(self, report: IndexReport, cancel: Cancellation, progress: Progress) -> None:
         """Embed what is new, count, and date the corpus."""
         report.pages, report.passages = self.counts()
@@ -170,8 +166,8 @@ class Corpus:
     def _embed(self, embedder: Embedder, cancel: Cancellation, progress: Progress) -> None:
         vectors = self._open_vectors()
         self._drop_stale_vectors(vectors)
-        total, embedded = self._index.unembedded_count(), self._index.passage_count()
-        if self.manifest.embedder != embedder.model_id or len(vectors) < embedded - total:
+        expected = self._index.passage_count() - self._index.unembedded_count()
+        if self.manifest.embedder != embedder.model_id or len(vectors) < expected:
             # Vectors of another model, or lost ones.
             self._index.forget_embeddings()
             vectors.clear()
@@ -229,6 +225,21 @@ class Corpus:
     def _set_manifest(self, **changes: object) -> None:
         self.manifest = self.manifest.model_copy(update=changes)
         self.manifest.save(self._folder)
+
+
+async def _in_thread(work: Callable[[Cancellation], T], cancel: Cancellation) -> T:
+    """``work`` in a thread; a task that is cancelled waits for it to stop, and holds its lock."""
+    stop = Cancellation()
+    unsubscribe = cancel.on_cancel(stop.cancel)
+    thread = asyncio.ensure_future(asyncio.to_thread(work, stop))
+    try:
+        return await asyncio.shield(thread)
+    except asyncio.CancelledError:
+        stop.cancel()
+        await asyncio.wait([thread])
+        raise
+    finally:
+        unsubscribe()
 
 
 def _hit(passage: Passage, score: float) -> Hit:

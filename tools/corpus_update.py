@@ -99,7 +99,8 @@ def update_folder(
         cancel.check()
         progress(f"indexing {manifest.name}", number, len(files), "pages")
         _take_file(updater, file)
-    progress(f"indexing {manifest.name}", len(files), len(files), "pages")
+    if files:
+        progress(f"indexing {manifest.name}", len(files), len(files), "pages")
     return updater.report
 
 

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
+import asyncio
 import contextlib
 import fcntl
 import os
-import time
-from collections.abc import Callable, Iterator
+from collections.abc import AsyncIterator, Callable
 from pathlib import Path
 
 from ..cancellation import Cancellation
@@ -15,14 +15,14 @@ from ..storage import storage_errors
 _POLL_SECONDS = 0.1
 
 
-@contextlib.contextmanager
-def process_lock(
+@contextlib.asynccontextmanager
+async def process_lock(
     path: Path, *, cancel: Cancellation, waiting: Callable[[], None] = lambda: None
-) -> Iterator[None]:
+) -> AsyncIterator[None]:
     """Hold the lock that the file ``path`` stands for; other holders are waited for.
 
     ``waiting`` is called once when somebody else has it. The lock ends with its process, however
-    that ends. It also parts threads of one process.
+    that ends. It also parts tasks and threads of one process.
 
     Raises:
         StorageError: the file cannot be made.
@@ -37,7 +37,7 @@ def process_lock(
                 waiting()
                 told = True
             cancel.check()
-            time.sleep(_POLL_SECONDS)
+            await asyncio.sleep(_POLL_SECONDS)
         yield
     finally:
         os.close(descriptor)

@@ -7,8 +7,8 @@ text, to which all offsets refer, is never touched.
 
 from __future__ import annotations
 
+import hashlib
 import re
-import secrets
 import unicodedata
 from collections.abc import Iterable
 from typing import TYPE_CHECKING
@@ -123,7 +123,8 @@ def fence(text: str, label: str) -> str:
     stands between the lines is material and no instruction.
     """
     inside = neutralise(text)
-    mark = secrets.token_hex(8)
+    # A text cannot hold its own digest; the same text gives the same prompt, in a replay too.
+    mark = hashlib.sha256(inside.encode("utf-8", "surrogatepass")).hexdigest()[:16]
     name = " ".join(neutralise(label).split())[:_LABEL_LENGTH]
     return f"[begin {mark} {name}]\n{inside}\n[end {mark}]"
 

@@ -38,8 +38,8 @@ class Settings(BaseSettings):
     """Base URL of an OpenAI-compatible endpoint (``http://127.0.0.1:8000/v1``) to use as model."""
     endpoint_key: SecretStr | None = None
     """Key for the endpoint."""
-    context_tokens: int = Field(default=8192, ge=1024)
-    """Window of the model, prompt and answer together."""
+    context_tokens: int | None = Field(default=None, ge=1024)
+    """Window of the model, prompt and answer together; None is what an endpoint says, or 8192."""
     reading_tokens: int = Field(default=3072, ge=256)
     """Tokens that the reader's attention goes over for one sub-question."""
     seconds: float | None = Field(default=None, gt=0)

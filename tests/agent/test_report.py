@@ -1,3 +1,7 @@
+from hypothesis import given
+from hypothesis import strategies as st
+from markdown_it import MarkdownIt
+
 from leadline.agent.report import Claim, render_markdown
 from leadline.evidence import Citation
 
@@ -24,12 +28,43 @@ def test_an_unsupported_claim_is_marked() -> None:
     assert "*(not supported by its source)*" in render_markdown([claim], status="partial")
 
 
-def test_page_text_cannot_add_markup_to_a_report() -> None:
-    evil = citation("![x](https://evil.example/?q=1) <img src=x> [link](https://evil.example)")
-    text = render_markdown([Claim(text="c", citations=(evil,))], status="complete")
-    assert r"\!\[x\](https" in text or r"!\[x\](https" in text
-    assert r"\<img" in text
-    assert "](" not in text.replace(r"\](", "")
+def rendered(markdown: str) -> tuple[set[str], str]:
+    """What a reader of the Markdown gets: targets that can be followed or loaded, and the words."""
+    parser = MarkdownIt("gfm-like")
+    assert parser.linkify is not None
+    parser.linkify.set({"fuzzy_link": False, "fuzzy_email": False})
+    targets, words = set(), []
+    for block in parser.parse(markdown):
+        for token in (block, *(block.children or ())):
+            if token.type == "link_open":
+                targets.add(str(token.attrGet("href")))
+            if token.type in ("image", "html_inline", "html_block"):
+                targets.add(token.type)
+            if token.type in ("text", "code_inline"):
+                words.append(token.content)
+    return targets, "".join(words)
+
+
+EVIL = "![x](https://evil.example/?q=1) <img src=x> [y](https://evil.example) www.evil.example &lt;"
+
+
+def test_page_text_is_shown_to_the_letter_and_adds_no_markup() -> None:
+    text = render_markdown([Claim(text="c", citations=(citation(EVIL),))], status="complete")
+    targets, words = rendered(text)
+    assert targets == {"https://example.org/a"}
+    assert EVIL in words
+
+
+@given(st.text(alphabet="![](){}<>`*_#|&;:/\\.~-+=1. ahtpsw\n\"'"))
+def test_nothing_in_a_page_becomes_a_link_or_an_image(quote: str) -> None:
+    text = render_markdown([Claim(text="c", citations=(citation(quote),))], status="complete")
+    assert rendered(text)[0] == {"https://example.org/a"}
+
+
+@given(st.text(alphabet="![](){}<>`*_#|&;:/\\.~-+=1. ahtpsw\n\"'"))
+def test_nothing_a_model_writes_becomes_a_link_elsewhere(claim: str) -> None:
+    text = render_markdown([Claim(text=claim, citations=(citation("q"),))], status="complete")
+    assert rendered(text)[0] <= {"https://example.org/a"}
 
 
 def test_nothing_found_is_said() -> None:

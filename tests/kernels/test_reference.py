@@ -6,7 +6,7 @@ import math
 
 import pytest
 import torch
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from torch import Tensor
 
@@ -43,6 +43,7 @@ def probabilities(query: Tensor, key: Tensor) -> Tensor:
     return result
 
 
+@settings(deadline=None)
 @given(shapes)
 def test_prefill_is_causal_grouped_attention(
     shape: tuple[tuple[int, int], int, int, int],
@@ -52,6 +53,7 @@ def test_prefill_is_causal_grouped_attention(
     torch.testing.assert_close(prefill_attention(query, key, value), expected, rtol=1e-4, atol=1e-5)
 
 
+@settings(deadline=None)
 @given(shapes, st.data())
 def test_scores_are_weighted_sums_of_probabilities(
     shape: tuple[tuple[int, int], int, int, int], data: st.DataObject

@@ -20,7 +20,7 @@ def test_the_variable_forces_a_tier(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("LEADLINE_KERNELS", "torch")
     assert select().NAME == "torch"
     monkeypatch.setenv("LEADLINE_KERNELS", "abacus")
-    with pytest.raises(ConfigError, match="no 'abacus' kernels.*may be .*torch"):
+    with pytest.raises(ConfigError, match=r"no 'abacus' kernels.*may be .*torch"):
         select()
 
 

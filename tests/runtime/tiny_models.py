@@ -34,11 +34,11 @@ def vocabulary() -> list[str]:
     return [*alphabet.values(), "th", "the", "<|im_start|>", "<|im_end|>"]
 
 
-def make_model(architecture: str, *, layers: int = 3, seed: int = 0) -> Any:
+def make_model(architecture: str, *, layers: int = 3, context: int = CONTEXT) -> Any:
     """A random ``llama``, ``qwen2`` or ``qwen3`` in float32 with eager attention."""
     from transformers import AutoConfig, AutoModelForCausalLM
 
-    torch.manual_seed(seed)
+    torch.manual_seed(0)
     config = AutoConfig.for_model(
         architecture,
         hidden_size=64,
@@ -48,7 +48,7 @@ def make_model(architecture: str, *, layers: int = 3, seed: int = 0) -> Any:
         num_key_value_heads=2,
         head_dim=16,
         vocab_size=len(vocabulary()),
-        max_position_embeddings=CONTEXT,
+        max_position_embeddings=context,
         tie_word_embeddings=True,
         attn_implementation="eager",
     )
@@ -63,8 +63,10 @@ def make_model(architecture: str, *, layers: int = 3, seed: int = 0) -> Any:
     return model
 
 
-def write_gguf(model: Any, path: Path) -> Path:
-    """``model`` as llama.cpp stores it, in float32."""
+def write_gguf(
+    model: Any, path: Path, *, quantisation: gguf.GGMLQuantizationType | None = None
+) -> Path:
+    """``model`` as llama.cpp stores it; matrices in float32 or quantised."""
     config = model.config
     architecture = config.model_type
     writer = gguf.GGUFWriter(str(path), architecture)
@@ -89,7 +91,12 @@ def write_gguf(model: Any, path: Path) -> Path:
         values = parameter.detach()
         if architecture == "llama" and ("q_proj" in name or "k_proj" in name):
             values = _adjacent_pairs(values, values.shape[0] // 16)
-        writer.add_tensor(_gguf_name(name), np.ascontiguousarray(values.numpy()))
+        array = np.ascontiguousarray(values.numpy())
+        if quantisation is not None and array.ndim > 1:
+            array = gguf.quants.quantize(array, quantisation)
+            writer.add_tensor(_gguf_name(name), array, raw_dtype=quantisation)
+        else:
+            writer.add_tensor(_gguf_name(name), array)
     writer.write_header_to_file()
     writer.write_kv_data_to_file()
     writer.write_tensors_to_file()

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import itertools
 import os
 import shutil
 import subprocess
@@ -15,7 +16,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from leadline.cancellation import Cancellation
-from leadline.errors import Cancelled, CorpusError, StorageError
+from leadline.errors import Cancelled, CorpusError
 from leadline.tools.corpus import Corpus
 from leadline.tools.corpus_catalogue import CorpusCatalogue
 from leadline.tools.corpus_manifest import IndexReport
@@ -146,7 +147,7 @@ def test_hits_do_not_overlap_and_quote_the_page(catalogue: CorpusCatalogue, fold
     hits = corpus.search("depth at mark", 12)
     assert len(hits) == 12
     spans = sorted((hit.page_id, hit.start, hit.end) for hit in hits)
-    for (page, _, end), (following, start, _) in zip(spans, spans[1:], strict=False):
+    for (page, _, end), (following, start, _) in itertools.pairwise(spans):
         assert page != following or end <= start
     assert [hit.score for hit in hits] == sorted((hit.score for hit in hits), reverse=True)
 
@@ -274,7 +275,11 @@ assert report.unchanged == 1 and 0 < embedder.embedded < report.passages, embedd
 assert len(corpus.search("Mark 700", 5)) == 5
 """
     done = subprocess.run(
-        [sys.executable, "-c", script, str(folder)], capture_output=True, text=True, timeout=120
+        [sys.executable, "-c", script, str(folder)],
+        capture_output=True,
+        text=True,
+        timeout=120,
+        check=False,
     )
     assert done.returncode == 0, done.stderr
 
@@ -318,7 +323,11 @@ assert report.pages == 60 and 0 < report.unchanged < 60, report
 assert corpus.search("common59", 1)[0].title == "59.txt"
 """
     done = subprocess.run(
-        [sys.executable, "-c", script, str(folder)], capture_output=True, text=True, timeout=120
+        [sys.executable, "-c", script, str(folder)],
+        capture_output=True,
+        text=True,
+        timeout=120,
+        check=False,
     )
     assert done.returncode == 0, done.stderr
 
@@ -335,6 +344,27 @@ async def test_cancelled_update_goes_on_later(catalogue: CorpusCatalogue, folder
         await corpus.update(cancel=cancel, progress=stop_at_second)
     report = await catalogue.open("sea").update(cancel=Cancellation())
     assert 0 < report.unchanged < 3 and report.pages == 3
+
+
+async def test_cancelled_task_stops_its_thread_and_frees_the_lock(
+    catalogue: CorpusCatalogue, folder: Path
+) -> None:
+    for number in range(200):
+        (folder / f"{number}.txt").write_text(f"mark {number} " + "depth " * 500)
+    corpus = catalogue.add("sea", str(folder))
+    begun = asyncio.Event()
+    loop = asyncio.get_running_loop()
+
+    def tell(task: str, done: int, total: int | None, unit: str) -> None:
+        loop.call_soon_threadsafe(begun.set)
+
+    task = asyncio.create_task(corpus.update(cancel=Cancellation(), progress=tell))
+    await begun.wait()
+    task.cancel()
+    with pytest.raises(asyncio.CancelledError):
+        await task
+    report = await catalogue.open("sea").update(cancel=Cancellation())
+    assert report.pages == 203 and report.added > 0
 
 
 def test_killed_while_indexing_leaves_no_half_page(tmp_path: Path, home: Path) -> None:

@@ -47,13 +47,13 @@ def test_a_name_stands_for_one_origin(folder: Path, tmp_path: Path) -> None:
     catalogue = CorpusCatalogue()
     catalogue.add("sea", str(folder))
     assert catalogue.add("sea", str(folder), embeddings=False).manifest.embeddings is False
-    with pytest.raises(CorpusError, match="'sea' exists already, of .*some docs"):
+    with pytest.raises(CorpusError, match=r"'sea' exists already, of .*some docs"):
         catalogue.add("sea", str(tmp_path))
 
 
 @pytest.mark.parametrize("action", ["open", "remove", "open_any"])
 def test_unknown_names_get_a_remedy(action: str) -> None:
-    with pytest.raises(CorpusError, match="there is no corpus 'ocean'.*corpus list"):
+    with pytest.raises(CorpusError, match=r"there is no corpus 'ocean'.*corpus list"):
         getattr(CorpusCatalogue(), action)("ocean")
 
 

@@ -14,6 +14,9 @@ from typing import TYPE_CHECKING
 
 import pytest
 import trustme
+from h2.config import H2Configuration
+from h2.connection import H2Connection
+from h2.events import RequestReceived
 
 from leadline.cancellation import Cancellation
 from leadline.errors import Cancelled, FetchError
@@ -475,6 +478,35 @@ async def test_tls_keeps_the_name(
         assert site.requests[-1].headers["host"] == f"boat.example:{site.port}"
         problem = await refusal(fetcher, site.url(host="other.example"))
         assert "certificate that cannot be trusted" in problem
+
+
+async def test_http_2(tls_site: tuple[LoopbackSite, ssl.SSLContext], cancel: Cancellation) -> None:
+    site, trusting = tls_site
+    assert site.tls is not None
+    site.tls.set_alpn_protocols(["h2"])
+
+    async def serve(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        connection = H2Connection(H2Configuration(client_side=False))
+        connection.initiate_connection()
+        while data := await reader.read(65_536):
+            for event in connection.receive_data(data):
+                if isinstance(event, RequestReceived) and event.stream_id is not None:
+                    headers = [(":status", "200"), ("content-type", "text/html")]
+                    connection.send_headers(event.stream_id, headers)
+                    connection.send_data(event.stream_id, HTML.encode(), end_stream=True)
+            writer.write(connection.data_to_send())
+        writer.close()
+
+    server = await asyncio.start_server(serve, "127.0.0.1", 0, ssl=site.tls)
+    port = server.sockets[0].getsockname()[1]
+    async with (
+        server,
+        Fetcher(
+            local_names(), limits=LIMITS, ssl_context=trusting, respect_robots=False
+        ) as fetcher,
+    ):
+        page = await fetcher.fetch(f"https://boat.example:{port}/", cancel=cancel)
+    assert page.body == HTML.encode()
 
 
 async def test_tls_failures(tls_site: tuple[LoopbackSite, ssl.SSLContext]) -> None:

@@ -73,8 +73,10 @@ def test_queries_without_a_term_find_nothing(index: LexicalIndex, query: str) ->
 
 @pytest.mark.parametrize(
     "query",
-    ['"tallow', "tallow*", "text:tallow", "NEAR(tallow lead)", "tallow AND", "-tallow", "^tallow"]
-    + ["tallow OR NOT", "{title text}: tallow", "tallow + lead", "(tallow"],
+    [
+        *['"tallow', "tallow*", "text:tallow", "NEAR(tallow lead)", "tallow AND", "-tallow"],
+        *["^tallow", "tallow OR NOT", "{title text}: tallow", "tallow + lead", "(tallow"],
+    ],
 )
 def test_syntax_in_a_query_is_text(index: LexicalIndex, query: str) -> None:
     assert 1 in keys(index, query)

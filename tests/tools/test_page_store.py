@@ -157,4 +157,5 @@ def test_folder_that_cannot_be_made(tmp_path: Path) -> None:
     (tmp_path / "file").write_text("")
     with pytest.raises(StorageError) as caught:
         PageStore(tmp_path / "file" / "pages")
-    assert errno.ENOTDIR == caught.value.__cause__.errno  # type: ignore[union-attr]
+    cause = caught.value.__cause__
+    assert isinstance(cause, OSError) and cause.errno == errno.ENOTDIR

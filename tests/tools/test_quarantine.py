@@ -153,7 +153,8 @@ def test_a_fence_cannot_be_closed_from_inside() -> None:
     assert mark
     assert last == f"[end {mark[1]}]"
     assert inside == ["[end 00]", "ignore this"]
-    assert fence("a", "b") != fence("a", "b")
+    assert fence("a", "b") == fence("a", "b")
+    assert fence("a", "b").splitlines()[0] != fence("c", "b").splitlines()[0]
 
 
 CITED = "https://cited.example/page_(1)?a=b"

@@ -4,19 +4,10 @@ from __future__ import annotations
 
 import sys
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 import click
 
-from ..cancellation import Cancellation
 from ..errors import InputError
-from .exit_codes import ExitCode
-from .running import run_async
-from .terminal import note, progress_bars, write_json, write_jsonl, write_result
-
-if TYPE_CHECKING:
-    from ..agent.events import Event
-    from ..agent.report import Report
 
 
 @click.command()
@@ -70,54 +61,25 @@ def ask(
         raise click.UsageError("--no-web leaves nothing to search: add --corpus NAME or DIR")
     text = " ".join(question) if question else _question_from_stdin()
 
-    from ..agent.assembly import Wishes, open_researcher
+    from ..agent.assembly import Wishes
     from ..agent.researcher import checked_question
     from ..budget import Limits
     from ..settings import load_settings
-    from .narration import Narrator
+    from .research_session import Presentation, research
 
     text = checked_question(text)
     settings = load_settings(model=model, reader=reader, seconds=seconds)
-    wishes = Wishes(settings=settings, corpora=corpora, web=web or not (no_web or corpora))
-
-    async def research(cancel: Cancellation) -> Report:
-        with progress_bars(quiet=quiet) as progress:
-            narrator = Narrator(quiet=quiet)
-
-            def show(event: Event) -> None:
-                narrator.show(event)
-                if as_jsonl:
-                    write_jsonl(event.model_dump(mode="json"))
-
-            async with open_researcher(
-                wishes, cancel=cancel, progress=progress, warn=narrator.warn
-            ) as researcher:
-                return await researcher.run(
-                    text,
-                    limits=Limits(seconds=settings.seconds),
-                    cancel=cancel,
-                    on_event=show,
-                    progress=progress,
-                )
-
-    report = run_async(research)
-    if as_json:
-        write_json(report.model_dump(mode="json"), output)
-    elif not as_jsonl:
-        write_result(report.markdown, output)
-    if not quiet:
-        note(f"{report.status} in {report.usage.seconds:.0f} s; kept as run {report.run_id}")
-    return exit_code_of(report)
-
-
-def exit_code_of(report: Report) -> ExitCode:
-    """The exit code that tells a script how a run ended."""
-    return {
-        "complete": ExitCode.OK,
-        "partial": ExitCode.PARTIAL,
-        "budget_exhausted": ExitCode.PARTIAL,
-        "failed": ExitCode.FAILED,
-    }[report.status]
+    return research(
+        Wishes(settings=settings, corpora=corpora, web=web or not (no_web or corpora)),
+        lambda researcher, cancel, on_event, progress: researcher.run(
+            text,
+            limits=Limits(seconds=settings.seconds),
+            cancel=cancel,
+            on_event=on_event,
+            progress=progress,
+        ),
+        Presentation(as_json=as_json, as_jsonl=as_jsonl, output=output, quiet=quiet),
+    )
 
 
 def _question_from_stdin() -> str:

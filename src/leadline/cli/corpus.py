@@ -136,7 +136,8 @@ def search(name: str, query: str, k: int, as_json: bool) -> None:
         _catalogue(_embedder()) as catalogue,
         contextlib.closing(catalogue.open_any(name)) as found,
     ):
-        if found.manifest.indexed_at is None:
+        if found.manifest.indexed_at is None or found.name != name:
+            # A directory is brought up to date on every use.
             with progress_bars() as progress:
                 run_async(lambda cancel: _update(found, cancel, progress))
         hits = found.search(query, k, cancel=Cancellation())

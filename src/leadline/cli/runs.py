@@ -41,17 +41,17 @@ def list_runs(as_json: bool) -> None:
         return
     from rich.table import Table
 
-    table = Table("run", "started", "status", "claims", "seconds", "question", box=None)
+    table = Table(box=None)
+    table.add_column("run", no_wrap=True, min_width=20)
+    table.add_column("status", no_wrap=True, min_width=10)
+    table.add_column("claims", justify="right")
+    table.add_column("seconds", justify="right")
+    table.add_column("question", no_wrap=True, overflow="ellipsis")
     for row in rows:
         seconds = "" if row["seconds"] is None else f"{row['seconds']:.0f}"
-        started = str(row["started_at"])[:16].replace("T", " ")
+        question = " ".join(str(row["question"]).split())
         table.add_row(
-            str(row["run_id"]),
-            started,
-            str(row["status"]),
-            str(row["claims"]),
-            seconds,
-            " ".join(str(row["question"]).split())[:80],
+            str(row["run_id"]), str(row["status"]), str(row["claims"]), seconds, question
         )
     stdout_console().print(table)
 
@@ -93,3 +93,32 @@ def show_run(run: str, as_json: bool, as_jsonl: bool, page: str | None) -> None:
         write_json(report.model_dump(mode="json"))
     else:
         write_result(report.markdown)
+
+
+@runs.command("resume")
+@click.argument("run")
+@click.option("--json", "as_json", is_flag=True, help="Print the report as JSON.")
+@click.option("--seconds", type=click.FloatRange(min=0, min_open=True), help="Wall-clock budget.")
+def resume_run(run: str, as_json: bool, seconds: float | None) -> int:
+    """Go on with RUN from where it was stopped. The budget counts what it had used before."""
+    from ..agent.assembly import Wishes
+    from ..agent.run_store import RunStore
+    from ..agent.web_source import WEB
+    from ..budget import Limits
+    from ..settings import load_settings
+    from .research_session import Presentation, research
+
+    record = RunStore(locations().runs).get(run).record
+    settings = load_settings(model=record.model, reader=record.reader, seconds=seconds)
+    corpora = [name for name in record.sources if name != WEB]
+    return research(
+        Wishes(settings=settings, corpora=corpora, web=WEB in record.sources),
+        lambda researcher, cancel, on_event, progress: researcher.resume(
+            record.run_id,
+            limits=Limits(seconds=settings.seconds),
+            cancel=cancel,
+            on_event=on_event,
+            progress=progress,
+        ),
+        Presentation(as_json=as_json),
+    )

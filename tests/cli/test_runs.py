@@ -1,0 +1,107 @@
+from __future__ import annotations
+
+import json
+from datetime import UTC, datetime
+
+import pytest
+
+from leadline.agent.events import PageRead, Warned
+from leadline.agent.report import Claim, Report, render_markdown
+from leadline.agent.run_store import RunStore
+from leadline.budget import Usage
+from leadline.cli.exit_codes import ExitCode
+from leadline.cli.main import run
+from leadline.evidence import Citation
+from leadline.locations import locations
+from leadline.tools.extraction import extract
+from leadline.tools.page_store import PageStore
+
+
+@pytest.fixture
+def finished() -> Report:
+    """A run in the store whose one claim cites a stored page."""
+    body = b"# Harbour\n\nThe harbour was opened in 1902.\n"
+    page = PageStore(locations().pages).put(
+        body,
+        url="https://example.org/h",
+        final_url="https://example.org/h",
+        media_type="text/markdown",
+        fetched_at=datetime.now(UTC),
+        extracted=extract(body, name="h.md"),
+    )
+    start = page.text.index("opened in 1902")
+    claim = Claim(
+        text="It was opened in 1902.",
+        citations=(Citation.of(page.span(start, start + 14), page),),
+        verdict="supported",
+    )
+    folder = RunStore(locations().runs).create(
+        "When was it opened?", model="m", reader="r", sources=("web",)
+    )
+    log = folder.open_log(lambda event: None)
+    log.emit(PageRead(page_id=page.page_id, url=page.url, title=page.title, characters=40))
+    log.emit(Warned(message="one source was slow"))
+    log.close()
+    report = Report(
+        run_id=folder.path.name,
+        status="complete",
+        question="When was it opened?",
+        markdown=render_markdown([claim], status="complete"),
+        claims=(claim,),
+        open_questions=(),
+        usage=Usage(seconds=3, pages=1),
+        started_at=datetime.now(UTC),
+        finished_at=datetime.now(UTC),
+    )
+    folder.save_report(report)
+    return report
+
+
+def test_no_runs_yet(capsys: pytest.CaptureFixture[str]) -> None:
+    assert run(["runs", "list"]) == ExitCode.OK
+    assert "No runs yet" in capsys.readouterr().out
+
+
+def test_runs_are_listed(finished: Report, capsys: pytest.CaptureFixture[str]) -> None:
+    assert run(["runs", "list", "--json"]) == ExitCode.OK
+    [row] = json.loads(capsys.readouterr().out)
+    assert row["run_id"] == finished.run_id
+    assert row["status"] == "complete"
+    assert run(["runs", "list"]) == ExitCode.OK
+    assert finished.run_id in capsys.readouterr().out
+
+
+def test_a_report_is_shown_as_it_was_printed(
+    finished: Report, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert run(["runs", "show", finished.run_id]) == ExitCode.OK
+    assert capsys.readouterr().out == finished.markdown
+
+
+def test_a_citation_leads_to_its_words_in_the_page(
+    finished: Report, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert run(["runs", "show", "last", "--json"]) == ExitCode.OK
+    [claim] = json.loads(capsys.readouterr().out)["claims"]
+    [citation] = claim["citations"]
+    assert run(["runs", "show", "last", "--page", citation["page_id"]]) == ExitCode.OK
+    text = capsys.readouterr().out
+    assert text[citation["start"] : citation["end"]] == citation["quote"] == "opened in 1902"
+
+
+def test_events_are_replayed(finished: Report, capsys: pytest.CaptureFixture[str]) -> None:
+    assert run(["runs", "show", "last", "--jsonl"]) == ExitCode.OK
+    kinds = [json.loads(line)["kind"] for line in capsys.readouterr().out.splitlines()]
+    assert kinds == ["page.read", "warning"]
+
+
+def test_a_run_that_does_not_exist(capsys: pytest.CaptureFixture[str]) -> None:
+    assert run(["runs", "show", "nothing"]) == ExitCode.FAILED
+    assert "runs list" in capsys.readouterr().err
+
+
+def test_a_page_that_the_run_did_not_read(
+    finished: Report, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert run(["runs", "show", "last", "--page", "ffff"]) == ExitCode.FAILED
+    assert "page_id" in capsys.readouterr().err
