@@ -13,6 +13,7 @@ from ..runtime.engine import Engine, GenerationRequest, Message
 from ..runtime.prompt_fitting import fit
 from ..runtime.structured import generate_object
 from ..tools.quarantine import fence, neutralise
+from .grounding import sources_of
 from .research_graph import CitedClaim, SubAnswer
 
 _ANSWER_TOKENS = 400
@@ -56,7 +57,7 @@ async def answer_question(
 
     The passages stand in the prompt with the best one last, nearest to the question. Those that
     the window cannot hold are left out from the worst end; they stay in the returned evidence. A
-    statement without a passage that exists is dropped.
+    statement that no passage bears out by its words or by name is dropped.
 
     Raises:
         PromptTooLong: the window holds not even the question.
@@ -72,12 +73,14 @@ async def answer_question(
     request = GenerationRequest(messages=fitted.messages, max_tokens=_ANSWER_TOKENS)
     draft = await generate_object(engine, request, _Answer, cancel=cancel)
     shown = {number for number, _ in fitted.kept}
-    claims, dropped = _resolve(draft, shown)
+    claims, dropped = _resolve(draft, shown, [item.span.quote for item in evidence])
     return SubAnswer(claims=claims, evidence=tuple(evidence), dropped_citations=dropped)
 
 
-def _resolve(draft: _Answer, shown: set[int]) -> tuple[tuple[CitedClaim, ...], int]:
-    """Claims with evidence that exists, and how many references led nowhere."""
+def _resolve(
+    draft: _Answer, shown: set[int], quotes: Sequence[str]
+) -> tuple[tuple[CitedClaim, ...], int]:
+    """Claims with the evidence they rest on, and how many references led nowhere."""
     if not draft.found:
         return (), 0
     claims: list[CitedClaim] = []
@@ -87,8 +90,9 @@ def _resolve(draft: _Answer, shown: set[int]) -> tuple[tuple[CitedClaim, ...], i
         real = [number - 1 for number in named if number in shown]
         dropped += len(named) - len(real)
         text = " ".join(statement.text.split())
-        if text and real and text not in [claim.text for claim in claims]:
-            claims.append(CitedClaim(text=text, evidence=tuple(real)))
+        sources = sources_of(text, quotes, real)
+        if text and sources and text not in [claim.text for claim in claims]:
+            claims.append(CitedClaim(text=text, evidence=tuple(sources)))
     return tuple(claims), dropped
 
 

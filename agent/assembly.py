@@ -11,6 +11,7 @@ from ..cancellation import Cancellation
 from ..errors import ModelMissing
 from ..locations import locations
 from ..progress import Progress
+from ..runtime.attention_reader import AttentionReader
 from ..runtime.catalogue import ModelFiles, resolve
 from ..runtime.embedder import Embedder
 from ..runtime.engine import Engine
@@ -83,7 +84,7 @@ async def open_researcher(
             fetcher = await stack.enter_async_context(Fetcher(guard))
             backend = MultiSearch(search_backends(settings), on_warning=warn)
             sources.append(WebSource(backend, fetcher, store))
-        reader = await open_reader(reader_files, embedder)
+        reader = await open_reader(reader_files, embedder, cancel=cancel, progress=progress)
         yield Researcher(
             engine=engine,
             reader=reader,
@@ -121,11 +122,15 @@ async def open_embedder(settings: Settings, *, warn: Callable[[str], None]) -> E
     return await asyncio.to_thread(Embedder, files.folder, model_id=files.id)
 
 
-async def open_reader(files: ModelFiles | None, embedder: Embedder | None) -> Reader:
+async def open_reader(
+    files: ModelFiles | None,
+    embedder: Embedder | None,
+    *,
+    cancel: Cancellation,
+    progress: Progress,
+) -> Reader:
     """The attention reader of a model, or the first stage alone if ``files`` is None."""
     ranker = HybridRanker(embedder)
     if files is None:
         return FirstStageReader(ranker)
-    from ..runtime.attention_reader import AttentionReader
-
-    return await AttentionReader.open(files, ranker)
+    return await AttentionReader.open(files, ranker, cancel=cancel, progress=progress)

@@ -31,7 +31,7 @@ from .reader import PassageRanker, Reading, ReadingBudget, first_stage_scores
 from .sentence_runs import best_run
 from .threads import in_thread
 from .tokenizer import TextTokenizer
-from .windows import CONTENT_FREE, Window, WindowBuilder
+from .windows import CONTENT_FREE, TITLE_CHARS, Window, WindowBuilder
 
 PASSAGE_CHARS = 1000
 """Length of a passage in the window: a paragraph's."""
@@ -43,7 +43,7 @@ _KEPT_SHARE = 0.25
 """Share of a window that goes on to the next round when there is more than one window."""
 
 _RANK_OFFSET = 10
-_ATTENTION_WEIGHT = 2.0
+"""Of the fusion; small, because a window holds few passages."""
 
 _PATIENCE_SECONDS = 0.2
 
@@ -82,6 +82,9 @@ class AttentionReader:
         self._ranker = ranker
         self._windows = WindowBuilder(tokenizer)
         self._lock = threading.Lock()
+        # A character takes four tokens at worst, one for each of its bytes.
+        room = decoder.config.context_length // 2 - 4 * TITLE_CHARS
+        self._passage_chars = min(PASSAGE_CHARS, max(room // 4, 1))
 
     @classmethod
     async def open(
@@ -121,7 +124,7 @@ class AttentionReader:
         cancel: Cancellation,
         progress: Progress = silent,
     ) -> list[Reading]:
-        passages = split_pages(pages, max_chars=PASSAGE_CHARS)
+        passages = split_pages(pages, max_chars=self._passage_chars)
 
         def read_one(question: str, stop: Cancellation) -> Reading:
             started = time.monotonic()
@@ -277,8 +280,8 @@ def _reading_order(
 def _fused(attention: Sequence[float], prior: Sequence[float]) -> list[float]:
     """Reciprocal-rank fusion (Cormack et al., SIGIR 2009) of attention and first stage."""
     scores = [0.0] * len(attention)
-    for weight, values in ((_ATTENTION_WEIGHT, attention), (1.0, prior)):
+    for values in (attention, prior):
         ranking = sorted(range(len(values)), key=lambda place: -values[place])
         for rank, place in enumerate(ranking, start=1):
-            scores[place] += weight / (_RANK_OFFSET + rank)
+            scores[place] += 1 / (_RANK_OFFSET + rank)
     return scores

@@ -37,7 +37,7 @@ def choose_heads(
     windows: WindowBuilder,
     questions: Sequence[CalibrationQuestion],
     *,
-    count: int = 8,
+    count: int = 6,
     cancel: Cancellation | None = None,
     progress: Progress = silent,
 ) -> list[ScoredHead]:

@@ -31,7 +31,8 @@ def best_run(
         for last in range(first, len(spans)):
             if last > first and spans[last][1] - spans[first][0] > max_chars:
                 break
-            if totals[last + 1] - totals[first] > totals[choice[1] + 1] - totals[choice[0]]:
+            gain = totals[last + 1] - totals[first] - totals[choice[1] + 1] + totals[choice[0]]
+            if gain > 0 or (gain == 0 and last - first < choice[1] - choice[0]):
                 choice = (first, last)
     return Passage(passage.page, spans[choice[0]][0], spans[choice[1]][1])
 

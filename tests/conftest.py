@@ -2,12 +2,17 @@
 
 from __future__ import annotations
 
+import os
 import socket
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
 import pytest
+
+from leadline.errors import LeadlineError
+from leadline.locations import Locations, locations
+from leadline.runtime.catalogue import resolve
 
 
 @pytest.fixture(autouse=True)
@@ -49,3 +54,40 @@ def loopback_only(
 
     monkeypatch.setattr(socket.socket, "connect", guarded)
     yield
+
+
+def _users_locations() -> Locations:
+    if home := os.environ.get("LEADLINE_TEST_HOME"):
+        root = Path(home)
+        return Locations(root / "config", root / "cache", root / "state")
+    return locations()
+
+
+# Asked now: each test moves LEADLINE_HOME into its own folder
+_PLACES = _users_locations()
+
+
+@pytest.fixture
+def model_file() -> Callable[[str], Path]:
+    """The weights of a catalogue model that the user, or LEADLINE_TEST_HOME, has; else a skip."""
+
+    def find(model_id: str) -> Path:
+        try:
+            return resolve(model_id, places=_PLACES).weights
+        except LeadlineError as error:
+            pytest.skip(f"{model_id} is not here ({error})")
+
+    return find
+
+
+@pytest.fixture
+def real_models(home: Path, model_file: Callable[[str], Path]) -> Callable[..., None]:
+    """Lets this test's LEADLINE_HOME use the user's models, named by id; else a skip."""
+
+    def need(*model_ids: str) -> None:
+        for model_id in model_ids:
+            model_file(model_id)
+        home.mkdir(parents=True, exist_ok=True)
+        (home / "cache").symlink_to(_PLACES.cache)
+
+    return need

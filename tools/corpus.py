@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import TypeVar
 
 from ..cancellation import Cancellation
-from ..errors import CorpusError
+from ..errors import CorpusError, LeadlineError
 from ..evidence import Page
 from ..progress import Progress, silent
 from .corpus_index import CorpusIndex, Passage
@@ -106,8 +106,8 @@ class Corpus:
     def search(self, query: str, k: int = 10, *, cancel: Cancellation | None = None) -> list[Hit]:
         """The best ``k`` passages, none of which overlap, best first.
 
-        BM25 and, where the corpus has vectors and there is an embedder, cosine similarity; fused
-        by reciprocal rank.
+        BM25 and, where every passage has its vector and there is an embedder, cosine similarity;
+        fused by reciprocal rank.
 
         Raises:
             CorpusError: the corpus's vectors are of another model than the embedder.
@@ -138,10 +138,7 @@ class Corpus:
 
     def close(self) -> None:
         self._index.close()
-        with self._vectors_lock:
-            if self._vectors is not None:
-                self._vectors.close()
-                self._vectors = None
+        self._close_vectors()
 
     async def _update_site(
         self, fetcher: PageFetcher | None, cancel: Cancellation, progress: Progress
@@ -179,7 +176,13 @@ class Corpus:
             progress(task, done, total, "passages")
             texts = list(self._texts(batch))
             keys = [passage.key for passage in batch]
-            vectors.upsert(keys, embedder.embed(texts, cancel=cancel, progress=silent))
+            embedded = embedder.embed(texts, cancel=cancel, progress=silent)
+            try:
+                vectors.upsert(keys, embedded)
+            except LeadlineError:
+                # Chroma can hang on a write that follows a failed one: open it anew next time.
+                self._close_vectors()
+                raise
             self._index.mark_embedded(keys)
             done += len(batch)
         if total:
@@ -205,6 +208,9 @@ class Corpus:
                 f"not with {self._embedder.model_id}",
                 remedy="choose that embedder, or add the corpus again to embed it anew",
             )
+        if self._index.unembedded_count():
+            # A ranking of the pages that happen to be embedded would outvote the whole one.
+            return None
         return self._open_vectors()
 
     def _open_vectors(self) -> VectorIndex:
@@ -212,6 +218,12 @@ class Corpus:
             if self._vectors is None:
                 self._vectors = VectorIndex(self._vector_folder)
             return self._vectors
+
+    def _close_vectors(self) -> None:
+        with self._vectors_lock:
+            if self._vectors is not None:
+                self._vectors.close()
+                self._vectors = None
 
     def _drop_stale_vectors(self, vectors: VectorIndex) -> None:
         if stale := self._index.stale_vectors():

@@ -26,7 +26,7 @@ from leadline.runtime.tokenizer import TextTokenizer
 from .tiny_models import make_model, write_gguf
 
 QUESTION = "how deep is the sea"
-CONTEXT = 2048
+CONTEXT = 4096
 
 
 class WordOverlap:
@@ -127,8 +127,8 @@ async def test_attention_brings_back_whole_sentences(reader: AttentionReader) ->
 
 async def test_the_window_keeps_to_the_budget(reader: AttentionReader) -> None:
     everything = await read(reader, PAGES, window_tokens=1500)
-    some = await read(reader, PAGES, window_tokens=700)
-    assert some.read_tokens < everything.read_tokens < 2048
+    some = await read(reader, PAGES, window_tokens=450)
+    assert some.read_tokens < everything.read_tokens
     sea = PAGES[1].page_id
     assert {evidence.span.page_id for evidence in some.evidence} == {sea}
 
@@ -145,7 +145,7 @@ async def test_without_a_limit_all_is_read_in_rounds(reader: AttentionReader) ->
     )
     assert_quotes(reading, pages)
     assert reading.read_tokens > sum(len(p.text) for p in pages) > CONTEXT
-    assert max(told) > 4
+    assert max(told) > 3
     assert reading.evidence
 
 
@@ -170,7 +170,7 @@ async def test_a_page_given_twice_is_read_once(reader: AttentionReader) -> None:
 
 
 async def test_long_unpunctuated_text_survives(reader: AttentionReader) -> None:
-    pages = [page("wall", "深" * 900)]
+    pages = [page("wall", "深" * 3000)]
     reading = await read(reader, pages, window_tokens=None, evidence_chars=200)
     assert_quotes(reading, pages)
     assert reading.evidence

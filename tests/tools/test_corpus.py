@@ -140,6 +140,26 @@ def test_another_embedder_is_refused_until_the_update(
     assert titles(corpus, "tallow")[0] == "The lead line"
 
 
+async def test_vectors_count_only_when_they_are_complete(
+    catalogue: CorpusCatalogue, folder: Path, word_embedder: WordEmbedder
+) -> None:
+    paragraphs = (f"Ballast {n}. " + "x " * 450 for n in range(300))
+    (folder / "a.txt").write_text("\n\n".join(paragraphs))
+    corpus = catalogue.add("sea", str(folder))
+    cancel = Cancellation()
+
+    def stop_in_between(task: str, done: int, total: int | None, unit: str) -> None:
+        if unit == "passages" and done:
+            cancel.cancel()
+
+    with pytest.raises(Cancelled):
+        await corpus.update(cancel=cancel, progress=stop_in_between)
+    word_embedder.texts.clear()
+    assert titles(corpus, "tallow") == ["The lead line"] and not word_embedder.texts
+    await corpus.update(cancel=Cancellation())
+    assert len(corpus.search("tallow", 3)) == 3
+
+
 def test_hits_do_not_overlap_and_quote_the_page(catalogue: CorpusCatalogue, folder: Path) -> None:
     (folder / "long.txt").write_text(" ".join(f"The depth at mark {n} is {n}." for n in range(900)))
     corpus = catalogue.add("sea", str(folder))

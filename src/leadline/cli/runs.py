@@ -50,9 +50,7 @@ def list_runs(as_json: bool) -> None:
     for row in rows:
         seconds = "" if row["seconds"] is None else f"{row['seconds']:.0f}"
         question = " ".join(str(row["question"]).split())
-        table.add_row(
-            str(row["run_id"]), str(row["status"]), str(row["claims"]), seconds, question
-        )
+        table.add_row(str(row["run_id"]), str(row["status"]), str(row["claims"]), seconds, question)
     stdout_console().print(table)
 
 

@@ -1,0 +1,61 @@
+"""Which passages a statement really rests on, told by its words.
+
+Small models write a statement from one passage and name another. The words of the statement tell:
+attribution after the fact corrects what the model named.
+"""
+
+from __future__ import annotations
+
+import re
+import unicodedata
+from collections.abc import Sequence
+
+_WORD = re.compile(r"[^\W_]+(?:[_.'’-][^\W_]+)*")
+_CJK = re.compile(r"[\u3040-\u30ff\u3400-\u9fff\uac00-\ud7af]+")
+_LEAST_COVERAGE = 0.3
+"""Share of a statement's words below which a passage is not believed to be its source."""
+_SLACK = 0.1
+"""How much less than the best passage another one may cover and still count as a source."""
+_MOST = 3
+
+
+def sources_of(statement: str, passages: Sequence[str], named: Sequence[int]) -> list[int]:
+    """Indices of the passages that ``statement`` rests on, best first, three at most.
+
+    ``named`` are those that the model named. A named passage stays if it covers the statement's
+    words about as well as the best one does; if none does, the best one takes their place. A
+    statement in other words or another language than all passages keeps what was named.
+    """
+    coverages = [coverage(statement, passage) for passage in passages]
+    best = max(coverages, default=0.0)
+    if best < _LEAST_COVERAGE:
+        return list(named[:_MOST])
+    close = [index for index, value in enumerate(coverages) if value >= best - _SLACK]
+    close.sort(key=lambda index: (index not in named, -coverages[index]))
+    kept = [index for index in close if index in named]
+    return (kept or [max(close, key=lambda index: coverages[index])])[:_MOST]
+
+
+def coverage(statement: str, passage: str) -> float:
+    """The share of the words of ``statement``, by length, that ``passage`` has; 0 to 1."""
+    words = terms(statement)
+    total = sum(map(len, words))
+    if not total:
+        return 0.0
+    return sum(map(len, words & terms(passage))) / total
+
+
+def terms(text: str) -> set[str]:
+    """Folded words without their most common English endings; pairs of CJK characters."""
+    folded = unicodedata.normalize("NFKC", text).casefold()
+    found = {_stem(word) for word in _WORD.findall(_CJK.sub(" ", folded))}
+    for run in _CJK.findall(folded):
+        found.update(run[at : at + 2] for at in range(max(1, len(run) - 1)))
+    return found
+
+
+def _stem(word: str) -> str:
+    for ending in ("ies", "ing", "es", "ed", "s"):
+        if word.endswith(ending) and len(word) - len(ending) >= 3:
+            return word[: -len(ending)]
+    return word
