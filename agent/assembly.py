@@ -34,6 +34,8 @@ from .toolbox import Effort
 from .web_source import WebSource
 
 DEFAULT_CONTEXT_TOKENS = 8192
+_EMBEDDED_WHILE_ASKING = 800
+"""Passages that a question waits for; about a minute on two cores."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,7 +79,15 @@ async def open_researcher(
             corpus = catalogue.open_any(name)
             stack.callback(corpus.close)
             if corpus.manifest.kind == "folder":
-                await corpus.update(cancel=cancel, progress=progress)
+                report = await corpus.update(
+                    embed_at_most=_EMBEDDED_WHILE_ASKING, cancel=cancel, progress=progress
+                )
+                if report.unembedded:
+                    warn(
+                        f"{corpus.name} is searched by words: {report.unembedded:,} passages have "
+                        f"no vectors yet; `leadline corpus add {corpus.name} "
+                        f"{corpus.manifest.origin}` makes them"
+                    )
             sources.append(CorpusSource(corpus))
         if wishes.web:
             guard = NetworkGuard(allow_hosts=settings.allow_hosts)

@@ -70,12 +70,15 @@ class Corpus:
         self,
         *,
         fetcher: PageFetcher | None = None,
+        embed_at_most: int | None = None,
         cancel: Cancellation,
         progress: Progress = silent,
     ) -> IndexReport:
         """Bring the index up to date; what is unchanged is left alone, what was begun goes on.
 
         A site needs a ``fetcher``. Another process that updates the same corpus is waited for.
+        If more than ``embed_at_most`` passages wait for their vectors, all of them are left to a
+        later update, and the corpus is searched by words until then.
 
         Raises:
             CorpusError: there is nothing that can be read, or it holds no text.
@@ -99,7 +102,9 @@ class Corpus:
                     ),
                     cancel,
                 )
-            await _in_thread(lambda stop: self._finish(report, stop, progress), cancel)
+            await _in_thread(
+                lambda stop: self._finish(report, embed_at_most, stop, progress), cancel
+            )
         report.seconds = time.monotonic() - started
         return report
 
@@ -149,13 +154,22 @@ class Corpus:
             self.manifest, self._index, self._store, fetcher, cancel=cancel, progress=progress
         )
 
-    def _finish(self, report: IndexReport, cancel: Cancellation, progress: Progress) -> None:
+    def _finish(
+        self,
+        report: IndexReport,
+        embed_at_most: int | None,
+        cancel: Cancellation,
+        progress: Progress,
+    ) -> None:
         """Embed what is new, count, and date the corpus."""
         report.pages, report.passages = self.counts()
         if not report.pages:
             raise _nothing_indexed(self.manifest, report)
-        if self._embedder is not None:
+        waiting = self._index.unembedded_count()
+        if self._embedder is not None and (embed_at_most is None or waiting <= embed_at_most):
             self._embed(self._embedder, cancel, progress)
+        elif self._embedder is not None:
+            report.unembedded = waiting
         elif self.manifest.embedder is not None:
             self._drop_stale_vectors(self._open_vectors())
         self._set_manifest(indexed_at=datetime.now(UTC))

@@ -97,6 +97,8 @@ class IndexReport:
     """Documents that were gone."""
     unchanged: int = 0
     skipped: list[Skipped] = field(default_factory=list)
+    unembedded: int = 0
+    """Passages whose vectors were left to a later update."""
     seconds: float = 0.0
 
     def skipped_by_reason(self) -> Counter[str]:

@@ -17,7 +17,7 @@ from .vector_index import Embedder
 if TYPE_CHECKING:
     import numpy as np
 
-_EMBEDDED = 200
+_EMBEDDED = 64
 """Passages that are embedded for a question at most: those that BM25 likes best."""
 _CACHED = 20_000
 """Vectors kept between questions; 384 dimensions take 1.5 kB each."""

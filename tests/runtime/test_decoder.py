@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -14,7 +15,7 @@ from leadline.runtime.decoder import Decoder, compute_dtype
 from leadline.runtime.gguf_weights import ConvertedModel, convert
 from leadline.runtime.heads import Head
 
-from .tiny_models import CONTEXT, make_model, write_gguf
+from .tiny_models import CONTEXT, load_converted, make_model, write_gguf
 
 TEXT = [7, 3, 9, 200, 4, 4, 90, 31, 32, 33, 8, 2]
 QUESTION = [5, 60, 61, 9]
@@ -141,3 +142,26 @@ def test_the_type_follows_the_processor(monkeypatch: pytest.MonkeyPatch) -> None
     assert compute_dtype() is torch.bfloat16
     monkeypatch.setattr(torch.cpu, "get_capabilities", lambda: {"avx2": True})
     assert compute_dtype() is torch.float32
+
+
+@pytest.mark.slow
+def test_the_real_model_attends_as_in_transformers(real_models: Callable[..., None]) -> None:
+    from leadline.runtime.catalogue import resolve
+    from leadline.runtime.tokenizer import TextTokenizer
+
+    real_models("qwen2.5-coder-0.5b")
+    files = resolve("qwen2.5-coder-0.5b")
+    weights = convert(files.weights, sha256=files.sha256)
+    tokenizer = TextTokenizer(weights.tokenizer)
+    text = tokenizer.encode("The lead line sounds the depth under the keel. 圆周率约为3.14。").ids
+    question = tokenizer.encode(" How deep is the sea?").ids
+    model = load_converted(weights, layers=14)
+    with torch.no_grad():
+        maps = model(torch.tensor([text + question]), output_attentions=True).attentions
+    decoder = Decoder(weights, last_layer=13, dtype=torch.float32)
+    heads = [Head(layer, head) for layer in (0, 6, 13) for head in range(14)]
+    scores = decoder.score(decoder.prefill(text), question, heads=heads, columns=(0, len(text)))
+    expected = torch.stack(
+        [maps[h.layer][0, h.head, len(text) :, : len(text)].mean(dim=0) for h in heads]
+    )
+    torch.testing.assert_close(scores, expected, rtol=1e-2, atol=1e-4)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
@@ -105,14 +106,11 @@ def test_missing_tensors_and_nan_weights_are_corrupt(folder: Path) -> None:
 
 
 @pytest.mark.slow
-def test_the_real_model_ranks(folder: Path) -> None:
-    from leadline.errors import ModelMissing
+def test_the_real_model_ranks(real_models: Callable[..., None]) -> None:
     from leadline.runtime.catalogue import resolve
 
-    try:
-        files = resolve("all-minilm-l6-v2")
-    except ModelMissing as error:
-        pytest.skip(str(error))
+    real_models("all-minilm-l6-v2")
+    files = resolve("all-minilm-l6-v2")
     embedder = Embedder(files.folder, model_id=files.id)
     question, *answers = embedder.embed(
         ["How deep is the sea?", "The ocean is 3.7 km deep on average.", "Bread needs yeast."]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Callable
 from pathlib import Path
 
 import gguf
@@ -124,16 +125,13 @@ def test_text_is_tokenised_as_text(path: Path) -> None:
 
 
 @pytest.mark.slow
-def test_ids_are_those_of_llama_cpp() -> None:
+def test_ids_are_those_of_llama_cpp(real_models: Callable[..., None]) -> None:
     from llama_cpp import Llama
 
-    from leadline.errors import ModelMissing
     from leadline.runtime.catalogue import resolve
 
-    try:
-        files = resolve("qwen2.5-coder-0.5b")
-    except ModelMissing as error:
-        pytest.skip(str(error))
+    real_models("qwen2.5-coder-0.5b")
+    files = resolve("qwen2.5-coder-0.5b")
     tokenizer = TextTokenizer(convert(files.weights, sha256=files.sha256).tokenizer)
     oracle = Llama(os.fspath(files.weights), vocab_only=True, verbose=False)
     for text in (

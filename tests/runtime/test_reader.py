@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from datetime import UTC, date, datetime
 from pathlib import Path
 
@@ -11,7 +11,7 @@ import pytest
 import torch
 
 from leadline.cancellation import Cancellation
-from leadline.errors import Cancelled, ModelMissing, ReadingError
+from leadline.errors import Cancelled, ReadingError
 from leadline.evidence import Page
 from leadline.progress import Progress, silent
 from leadline.runtime.attention_reader import AttentionReader
@@ -85,7 +85,7 @@ def reader(tmp_path: Path) -> AttentionReader:
     return AttentionReader(decoder, TextTokenizer(weights.tokenizer), table, WordOverlap())
 
 
-async def read(reader: Reader, pages: Sequence[Page], **budget: int | None) -> Reading:
+async def read(reader: Reader, pages: Sequence[Page], **budget: int) -> Reading:
     [reading] = await reader.read(
         [QUESTION], pages, budget=ReadingBudget(**budget), cancel=Cancellation()
     )
@@ -171,7 +171,7 @@ async def test_a_page_given_twice_is_read_once(reader: AttentionReader) -> None:
 
 async def test_long_unpunctuated_text_survives(reader: AttentionReader) -> None:
     pages = [page("wall", "深" * 3000)]
-    reading = await read(reader, pages, window_tokens=None, evidence_chars=200)
+    reading = await read(reader, pages, evidence_chars=200)
     assert_quotes(reading, pages)
     assert reading.evidence
 
@@ -245,16 +245,13 @@ def test_best_run(attention: list[float], limit: int, expected: str) -> None:
 
 
 @pytest.mark.slow
-async def test_the_real_reader_finds_the_sentence() -> None:
+async def test_the_real_reader_finds_the_sentence(real_models: Callable[..., None]) -> None:
     from leadline.runtime.catalogue import resolve
 
-    try:
-        files = resolve("qwen2.5-coder-0.5b")
-    except ModelMissing as error:
-        pytest.skip(str(error))
-    reader = await AttentionReader.open(files, WordOverlap())
+    real_models("qwen2.5-coder-0.5b")
+    reader = await AttentionReader.open(resolve("qwen2.5-coder-0.5b"), WordOverlap())
     [reading] = await reader.read(
-        ["What do bakers put into dough to make it rise?"],
+        ["Which living thing does bread need?"],
         PAGES,
         budget=ReadingBudget(evidence=1),
         cancel=Cancellation(),

@@ -9,6 +9,8 @@ import gguf
 import numpy as np
 import torch
 
+from leadline.runtime.gguf_weights import ConvertedModel
+
 CONTEXT = 256
 
 _NAMES = {
@@ -102,6 +104,36 @@ def write_gguf(
     writer.write_tensors_to_file()
     writer.close()
     return path
+
+
+def load_converted(weights: ConvertedModel, *, layers: int) -> Any:
+    """transformers' own model on converted weights: its first ``layers`` layers, eager, float32."""
+    from transformers import AutoConfig, AutoModelForCausalLM
+
+    shape = weights.config
+    config = AutoConfig.for_model(
+        shape.architecture,
+        hidden_size=shape.width,
+        intermediate_size=weights.layer(0)["ffn_up.weight"].shape[0],
+        num_hidden_layers=layers,
+        num_attention_heads=shape.heads,
+        num_key_value_heads=shape.key_heads,
+        vocab_size=shape.vocabulary,
+        max_position_embeddings=shape.context_length,
+        rms_norm_eps=shape.norm_epsilon,
+        rope_theta=shape.rope_base,
+        tie_word_embeddings=True,
+        attn_implementation="eager",
+    )
+    model = AutoModelForCausalLM.from_config(config).eval()  # type: ignore[no-untyped-call]
+    stored = {"token_embd.weight": weights.embedding()["token_embd.weight"]}
+    for layer in range(layers):
+        stored |= {f"blk.{layer}.{name}": tensor for name, tensor in weights.layer(layer).items()}
+    with torch.no_grad():
+        for name, parameter in model.named_parameters():
+            if name != "model.norm.weight":
+                parameter.copy_(stored[_gguf_name(name)])
+    return model
 
 
 def _gguf_name(name: str) -> str:

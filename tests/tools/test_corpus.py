@@ -160,6 +160,18 @@ async def test_vectors_count_only_when_they_are_complete(
     assert len(corpus.search("tallow", 3)) == 3
 
 
+async def test_vectors_that_would_take_long_are_left_to_a_later_update(
+    catalogue: CorpusCatalogue, folder: Path
+) -> None:
+    corpus = catalogue.add("c", str(folder))
+    report = await corpus.update(embed_at_most=2, cancel=Cancellation())
+    assert report.unembedded == report.passages == 3
+    assert corpus.search("fathoms", 1)[0].title == "fathom"
+    report = await corpus.update(embed_at_most=3, cancel=Cancellation())
+    assert report.unembedded == 0
+    assert corpus.search("fathoms", 1)[0].title == "fathom"
+
+
 def test_hits_do_not_overlap_and_quote_the_page(catalogue: CorpusCatalogue, folder: Path) -> None:
     (folder / "long.txt").write_text(" ".join(f"The depth at mark {n} is {n}." for n in range(900)))
     corpus = catalogue.add("sea", str(folder))

@@ -107,8 +107,10 @@ def test_html_keeps_a_page_of_links() -> None:
         ("utf-16", None),
         ("cp1252", None),
         ("latin-1", "latin-1"),
-    ]
-    + [("gb18030", "gb2312"), ("shift_jis", "shift_jis"), ("koi8-r", "koi8-r")],
+        ("gb18030", "gb2312"),
+        ("shift_jis", "shift_jis"),
+        ("koi8-r", "koi8-r"),
+    ],
 )
 def test_character_sets(encoding: str, declared: str | None) -> None:
     sample = {
