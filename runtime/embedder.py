@@ -18,7 +18,7 @@ from torch.nn.functional import normalize
 from ..cancellation import Cancellation
 from ..errors import ModelCorrupt
 from ..progress import Progress, silent
-from .threads import in_thread
+from ..threads import in_thread
 
 MAX_TOKENS = 256
 """What all-MiniLM-L6-v2 was trained to read of a text; the rest of a longer one is not seen."""

@@ -2,15 +2,12 @@
 
 from __future__ import annotations
 
-import asyncio
-from collections.abc import AsyncIterator, Awaitable, Mapping, Sequence
+from collections.abc import AsyncIterator, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Literal, Protocol, TypeVar
+from typing import Literal, Protocol
 
 from ..cancellation import Cancellation
 from ..errors import ModelError, PromptTooLong
-
-T = TypeVar("T")
 
 FinishReason = Literal["stop", "length"]
 
@@ -111,19 +108,3 @@ def check_fits(model_id: str, *, prompt_tokens: int, max_tokens: int, context_to
             f"do not fit the window of {model_id}, {context_tokens:,} tokens",
             remedy="shorten the prompt, or use a model or setting with a larger window",
         )
-
-
-async def unless_cancelled(awaitable: Awaitable[T], cancel: Cancellation) -> T:
-    """Await ``awaitable``, or raise Cancelled (and cancel it) as soon as ``cancel`` is set."""
-    work = asyncio.ensure_future(awaitable)
-    stopped = asyncio.ensure_future(cancel.wait())
-    try:
-        cancel.check()
-        await asyncio.wait((work, stopped), return_when=asyncio.FIRST_COMPLETED)
-        if not work.done():
-            cancel.check()
-        return work.result()
-    finally:
-        for task in (work, stopped):
-            task.cancel()
-        await asyncio.gather(work, stopped, return_exceptions=True)

@@ -14,10 +14,10 @@ import httpx
 from .. import retrying
 from ..cancellation import Cancellation
 from ..errors import DownloadError
+from ..threads import in_thread
 from .catalogue_entries import CatalogueFile, HubSource
 from .disk_space import require_space
 from .partials import Origin, append, file_size, read_origin, truncate, write_origin
-from .threads import in_thread
 
 HUB = "https://huggingface.co"
 CONNECT_SECONDS = 3.0

@@ -8,7 +8,7 @@ from concurrent.futures import Future, ThreadPoolExecutor
 from pathlib import Path
 from typing import TypeVar
 
-from ..cancellation import Cancellation
+from ..cancellation import Cancellation, unless_cancelled
 from ..errors import ConfigError, ModelError
 from .decoded_text import DecodedText
 from .engine import (
@@ -19,7 +19,6 @@ from .engine import (
     TextDelta,
     check_fits,
     last_generation,
-    unless_cancelled,
 )
 from .gguf_header import read_header
 from .llama_library import usable_cores

@@ -8,7 +8,7 @@ from typing import Final, TypeVar
 import httpx
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
-from ..cancellation import Cancellation
+from ..cancellation import Cancellation, unless_cancelled
 from ..errors import ConfigError, EndpointError, LeadlineError, MissingKey, PromptTooLong
 from ..retrying import RetryTransport
 from .endpoint_tokens import EndpointTokens, estimate
@@ -20,7 +20,6 @@ from .engine import (
     TextDelta,
     check_fits,
     last_generation,
-    unless_cancelled,
 )
 from .openai_wire import BadStream, Dialect, TokenUsage, chunks
 

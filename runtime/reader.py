@@ -12,8 +12,8 @@ from ..cancellation import Cancellation
 from ..errors import ReadingError
 from ..evidence import Evidence, Page
 from ..progress import Progress, silent
+from ..threads import in_thread
 from .passages import Passage, merged_spans, split_pages
-from .threads import in_thread
 
 FIRST_STAGE_IDS = ("none", "first-stage")
 """Reader ids that select the reader without a model."""

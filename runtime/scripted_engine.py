@@ -6,7 +6,7 @@ import asyncio
 from collections import deque
 from collections.abc import AsyncIterator, Callable, Sequence
 
-from ..cancellation import Cancellation
+from ..cancellation import Cancellation, unless_cancelled
 from ..errors import ModelError
 from .engine import (
     FinishReason,
@@ -16,7 +16,6 @@ from .engine import (
     TextDelta,
     check_fits,
     last_generation,
-    unless_cancelled,
 )
 
 CHARACTERS_PER_TOKEN = 4

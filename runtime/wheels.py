@@ -22,10 +22,10 @@ from ..cancellation import Cancellation
 from ..errors import DownloadError, StorageError
 from ..locations import make_private
 from ..storage import storage_error, storage_errors
+from ..threads import in_thread
 from .catalogue_entries import CatalogueFile, WheelPart, WheelSource
 from .disk_space import require_space
 from .partials import file_size, truncate, write_origin
-from .threads import in_thread
 
 _BLOCK = 1 << 20
 _POLL_SECONDS = 0.5

@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-import asyncio
 import threading
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
@@ -15,6 +14,7 @@ from ..cancellation import Cancellation
 from ..errors import CorpusError, LeadlineError
 from ..evidence import Page
 from ..progress import Progress, silent
+from ..threads import in_thread
 from .corpus_index import CorpusIndex, Passage
 from .corpus_manifest import CorpusManifest, IndexReport
 from .corpus_update import update_folder, update_site
@@ -96,14 +96,14 @@ class Corpus:
             if self.manifest.kind == "site":
                 report = await self._update_site(fetcher, cancel, progress)
             else:
-                report = await _in_thread(
+                report = await in_thread(
                     lambda stop: update_folder(
                         self.manifest, self._index, self._store, cancel=stop, progress=progress
                     ),
-                    cancel,
+                    cancel=cancel,
                 )
-            await _in_thread(
-                lambda stop: self._finish(report, embed_at_most, stop, progress), cancel
+            await in_thread(
+                lambda stop: self._finish(report, embed_at_most, stop, progress), cancel=cancel
             )
         report.seconds = time.monotonic() - started
         return report
@@ -251,21 +251,6 @@ class Corpus:
     def _set_manifest(self, **changes: object) -> None:
         self.manifest = self.manifest.model_copy(update=changes)
         self.manifest.save(self._folder)
-
-
-async def _in_thread(work: Callable[[Cancellation], T], cancel: Cancellation) -> T:
-    """``work`` in a thread; a task that is cancelled waits for it to stop, and holds its lock."""
-    stop = Cancellation()
-    unsubscribe = cancel.on_cancel(stop.cancel)
-    thread = asyncio.ensure_future(asyncio.to_thread(work, stop))
-    try:
-        return await asyncio.shield(thread)
-    except asyncio.CancelledError:
-        stop.cancel()
-        await asyncio.wait([thread])
-        raise
-    finally:
-        unsubscribe()
 
 
 def _hit(passage: Passage, score: float) -> Hit:

@@ -17,12 +17,11 @@ import httpcore
 import httpx
 
 from .. import __version__
-from ..cancellation import Cancellation
+from ..cancellation import Cancellation, unless_cancelled
 from ..errors import FetchError, LeadlineError
 from ..retrying import RetryTransport
 from .host_slots import HostSlots
 from .http_body import ACCEPT_ENCODING, BodyTooLarge, BodyUndecodable, read_body
-from .interruption import interruptible
 from .media_types import ACCEPT, declared_type, is_readable, true_type
 from .network_guard import GuardedTransport, NetworkGuard, redacted
 from .robots import MAX_ROBOTS_BYTES, PRODUCT_TOKEN, RobotsCache, RobotsResponse
@@ -147,7 +146,7 @@ class Fetcher:
                 large, undecodable, empty, or of a media type that holds no text.
             Cancelled: stopped; the socket is closed.
         """
-        return await interruptible(self._follow(url), cancel)
+        return await unless_cancelled(self._follow(url), cancel)
 
     async def _follow(self, url: str) -> FetchedPage:
         target = self._guard.check_url(url)

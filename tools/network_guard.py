@@ -22,7 +22,7 @@ import httpcore
 import httpx
 
 from ..errors import ConfigError, FetchError
-from .interruption import in_daemon_thread
+from .daemon_thread import in_daemon_thread
 
 IPAddress: TypeAlias = ipaddress.IPv4Address | ipaddress.IPv6Address
 Resolver: TypeAlias = Callable[[str, int], Awaitable[list[str]]]

@@ -4,9 +4,12 @@ from __future__ import annotations
 
 import asyncio
 import threading
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
+from typing import TypeVar
 
 from .errors import Cancelled
+
+T = TypeVar("T")
 
 
 class Cancellation:
@@ -65,3 +68,19 @@ class Cancellation:
         with self._lock:
             if callback in self._callbacks:
                 self._callbacks.remove(callback)
+
+
+async def unless_cancelled(awaitable: Awaitable[T], cancel: Cancellation) -> T:
+    """Await ``awaitable``, or raise Cancelled (and cancel it) as soon as ``cancel`` is set."""
+    work = asyncio.ensure_future(awaitable)
+    stopped = asyncio.ensure_future(cancel.wait())
+    try:
+        cancel.check()
+        await asyncio.wait((work, stopped), return_when=asyncio.FIRST_COMPLETED)
+        if not work.done():
+            cancel.check()
+        return work.result()
+    finally:
+        for task in (work, stopped):
+            task.cancel()
+        await asyncio.gather(work, stopped, return_exceptions=True)

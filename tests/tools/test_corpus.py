@@ -166,10 +166,10 @@ async def test_vectors_that_would_take_long_are_left_to_a_later_update(
     corpus = catalogue.add("c", str(folder))
     report = await corpus.update(embed_at_most=2, cancel=Cancellation())
     assert report.unembedded == report.passages == 3
-    assert corpus.search("fathoms", 1)[0].title == "fathom"
+    assert corpus.search("fathoms", 1)[0].title == "fathom.txt"
     report = await corpus.update(embed_at_most=3, cancel=Cancellation())
     assert report.unembedded == 0
-    assert corpus.search("fathoms", 1)[0].title == "fathom"
+    assert corpus.search("fathoms", 1)[0].title == "fathom.txt"
 
 
 def test_hits_do_not_overlap_and_quote_the_page(catalogue: CorpusCatalogue, folder: Path) -> None:

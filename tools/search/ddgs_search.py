@@ -7,10 +7,10 @@ import importlib.util
 from collections.abc import Callable
 from typing import Any
 
-from ...cancellation import Cancellation
+from ...cancellation import Cancellation, unless_cancelled
 from ...errors import SearchError
+from ..daemon_thread import in_daemon_thread
 from ..host_slots import HostSlots
-from ..interruption import in_daemon_thread, interruptible
 from .protocol import SearchResult, ranked
 
 _TRY_OTHER = "try again later, or set searxng_url and search_backends"
@@ -49,7 +49,7 @@ class DdgsSearch:
     async def search(self, query: str, *, limit: int, cancel: Cancellation) -> list[SearchResult]:
         if reasons := self.why_not():
             raise SearchError(f"ddgs cannot search, {reasons[0]}")
-        return await interruptible(self._search(query, limit), cancel)
+        return await unless_cancelled(self._search(query, limit), cancel)
 
     async def _search(self, query: str, limit: int) -> list[SearchResult]:
         from ddgs.exceptions import DDGSException, RatelimitException, TimeoutException

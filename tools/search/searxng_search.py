@@ -7,11 +7,10 @@ import asyncio
 import httpx
 from pydantic import BaseModel, Field, ValidationError
 
-from ...cancellation import Cancellation
+from ...cancellation import Cancellation, unless_cancelled
 from ...errors import ConfigError, FetchError, SearchError
 from ...retrying import RetryTransport
 from ..http_body import ACCEPT_ENCODING, BodyTooLarge, BodyUndecodable, read_body
-from ..interruption import interruptible
 from ..network_guard import GuardedTransport, NetworkGuard, effective_port, redacted
 from .protocol import SearchResult, ranked
 
@@ -60,7 +59,7 @@ class SearxngSearch:
         return []
 
     async def search(self, query: str, *, limit: int, cancel: Cancellation) -> list[SearchResult]:
-        body = await interruptible(self._ask(query), cancel)
+        body = await unless_cancelled(self._ask(query), cancel)
         try:
             answer = _Answer.model_validate_json(body)
         except ValidationError as error:

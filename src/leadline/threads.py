@@ -6,7 +6,7 @@ import asyncio
 from collections.abc import Callable
 from typing import TypeVar
 
-from ..cancellation import Cancellation
+from .cancellation import Cancellation
 
 T = TypeVar("T")
 

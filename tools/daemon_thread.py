@@ -1,43 +1,14 @@
-"""Waits on the outside world that can be broken off at any moment."""
+"""Blocking calls that nothing can stop, kept from delaying the rest."""
 
 from __future__ import annotations
 
 import asyncio
 import concurrent.futures
 import threading
-from collections.abc import Callable, Coroutine
+from collections.abc import Callable
 from typing import TypeVar
 
-from ..cancellation import Cancellation
-from ..errors import Cancelled
-
 T = TypeVar("T")
-
-
-async def interruptible(work: Coroutine[None, None, T], cancel: Cancellation) -> T:
-    """Await ``work``; a cancellation from any thread stops it at its current await.
-
-    Raises:
-        Cancelled: ``cancel`` was set before or during the work.
-    """
-    loop = asyncio.get_running_loop()
-    if cancel.cancelled:
-        work.close()
-        cancel.check()
-    task = loop.create_task(work)
-
-    def stop() -> None:
-        loop.call_soon_threadsafe(task.cancel)
-
-    unsubscribe = cancel.on_cancel(stop)
-    try:
-        return await task
-    except asyncio.CancelledError:
-        if cancel.cancelled:
-            raise Cancelled("stopped", remedy="run it again to go on") from None
-        raise
-    finally:
-        unsubscribe()
 
 
 async def in_daemon_thread(call: Callable[[], T], *, name: str) -> T:
