@@ -14,8 +14,9 @@ demo: env
 	$(BIN)/leadline demo
 
 test: env check
+	$(BIN)/pytest -n auto
 	$(BIN)/leadline models pull smollm2-135m
-	$(BIN)/pytest
+	$(BIN)/pytest -m slow tests/runtime/test_openai_engine_on_llama_server.py
 
 test-slow: env
 	$(BIN)/leadline models pull smollm2-135m $(MODELS)

@@ -13,7 +13,7 @@ from .research_graph import Proposal, QuestionKind, Refusal, ResearchGraph, SubQ
 
 _PARTS = re.compile(
     r"[;?？；]"
-    r"|[,，]\s*(?:which|what|who|how|when|where|in what)\b"
+    r"|\b(?:which|what|who|how|when|where)\b.*[,，]\s*(?:in )?(?:which|what|who|how|when|where)\b"
     r"|\b(?:and|or|vs\.?|versus|compare[ds]?|difference|differs?|than|between|whose|both|pros|"
     r"advantages?|why|how do|explain)\b"
     r"|和|与|以及|还是|比较|区别|为什么",

@@ -6,7 +6,7 @@ import click
 
 from ..errors import RunError
 from ..locations import locations
-from .terminal import stdout_console, write_json, write_jsonl, write_result
+from .terminal import write_json, write_jsonl, write_result
 
 
 @click.group()
@@ -39,19 +39,10 @@ def list_runs(as_json: bool) -> None:
     if not rows:
         write_result("No runs yet.")
         return
-    from rich.table import Table
-
-    table = Table(box=None)
-    table.add_column("run", no_wrap=True, min_width=20)
-    table.add_column("status", no_wrap=True, min_width=10)
-    table.add_column("claims", justify="right")
-    table.add_column("seconds", justify="right")
-    table.add_column("question", no_wrap=True, overflow="ellipsis")
     for row in rows:
-        seconds = "" if row["seconds"] is None else f"{row['seconds']:.0f}"
+        seconds = "" if row["seconds"] is None else f"{row['seconds']:.0f} s"
         question = " ".join(str(row["question"]).split())
-        table.add_row(str(row["run_id"]), str(row["status"]), str(row["claims"]), seconds, question)
-    stdout_console().print(table)
+        write_result(f"{row['run_id']}  {row['status']:<16}  {seconds:>6}  {question}")
 
 
 @runs.command("show")
