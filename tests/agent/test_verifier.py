@@ -1,7 +1,7 @@
-from hypothesis import given
+from hypothesis import assume, given
 from hypothesis import strategies as st
 
-from leadline.agent.verifier import unfounded_terms
+from leadline.agent.verifier import stands_in, unfounded_terms
 
 
 def test_numbers_and_identifiers_that_no_source_has_are_named() -> None:
@@ -19,3 +19,20 @@ def test_thousands_separators_do_not_matter() -> None:
 @given(st.text())
 def test_a_sentence_is_always_founded_on_itself(text: str) -> None:
     assert unfounded_terms(text, [text]) == []
+
+
+def test_words_that_stand_in_the_quote_are_found_whatever_their_punctuation() -> None:
+    quote = "Readers do not block writers, and a writer does not block readers."
+    assert stands_in("readers do not block writers", quote)
+    assert stands_in("Writers and a writer does not block readers.", quote)
+    assert not stands_in("Readers do block writers", quote)
+    assert not stands_in("eaders do not block", quote)
+    assert not stands_in("block", quote)
+
+
+@given(st.text(), st.text(), st.text())
+def test_what_stands_in_itself_stands_in_any_text_around_it(
+    before: str, text: str, after: str
+) -> None:
+    assume(stands_in(text, text))
+    assert stands_in(text, f"{before} {text} {after}")
