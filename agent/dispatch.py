@@ -59,7 +59,7 @@ def _settle(node: SubQuestion, task: asyncio.Task[SubAnswer], box: Toolbox) -> N
         node.state = "waiting"
         return
     except LeadlineError as error:
-        node.state, node.error = "failed", str(error)
+        node.state, node.error, node.error_kind = "failed", str(error), type(error).__name__
         box.emit(NodeChanged(span_id=node.id, state="failed", error=str(error)))
         return
     node.state = "answered" if node.answer.claims else "unanswered"

@@ -37,6 +37,9 @@ class RunProblem(_Value):
     """Something that went wrong, and where."""
 
     where: str
+    """The id of the sub-question."""
+    kind: str
+    """The class of the error, by its name in :mod:`leadline.errors`."""
     message: str
 
 
@@ -64,9 +67,10 @@ def render_markdown(
     *,
     status: Status,
     open_questions: Sequence[str] = (),
+    problems: Sequence[str] = (),
     unread: Sequence[Citation] = (),
 ) -> str:
-    """The report as Markdown: numbered claims, then the sources with their quotes.
+    """The report as Markdown: numbered claims, what is missing and why, the sources with quotes.
 
     ``unread`` are quotes that were found but that no answer was made of before the run ended.
     """
@@ -93,6 +97,9 @@ def render_markdown(
     if open_questions:
         questions = "\n".join(f"- {question}" for question in open_questions)
         paragraphs.append(f"## Open questions\n\n{questions}")
+    if problems:
+        named = "\n".join(f"- {_escape(problem)}" for problem in problems)
+        paragraphs.append(f"## What failed\n\n{named}")
     if sources:
         listed = "\n".join(_source(numbers_from, c) for numbers_from, c in enumerate(sources, 1))
         paragraphs.append(f"## Sources\n\n{listed}")

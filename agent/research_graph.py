@@ -94,6 +94,8 @@ class SubQuestion(BaseModel):
     state: NodeState = "waiting"
     answer: SubAnswer | None = None
     error: str | None = None
+    error_kind: str | None = None
+    """The class of the error, by its name in :mod:`leadline.errors`."""
 
     @property
     def settled(self) -> bool:

@@ -167,19 +167,26 @@ class Researcher:
         status = _status(graph, claims, out_of_budget=box.deadline.cancelled)
         open_questions = tuple(node.text for node in graph.open)
         unread = self._unread(graph, history) if status != "complete" else []
+        problems = tuple(
+            RunProblem(where=node.id, kind=node.error_kind or "", message=node.error)
+            for node in graph.nodes
+            if node.error
+        )
         return Report(
             run_id=record.run_id,
             status=status,
             question=record.question,
             markdown=render_markdown(
-                claims, status=status, open_questions=open_questions, unread=unread
+                claims,
+                status=status,
+                open_questions=open_questions,
+                problems=[problem.message for problem in problems],
+                unread=unread,
             ),
             claims=claims,
             open_questions=open_questions,
             usage=box.budget.usage,
-            errors=tuple(
-                RunProblem(where=node.id, message=node.error) for node in graph.nodes if node.error
-            ),
+            errors=problems,
             dropped_citations=state.get("dropped_citations", 0),
             model=record.model,
             reader=record.reader,

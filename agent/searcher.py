@@ -65,12 +65,9 @@ async def _search(state: SearcherState, runtime: Runtime[Toolbox]) -> SearcherSt
     queries = state.get("queries") or _first_queries(state)
     jobs = [(source, query) for query in queries for source in box.sources]
     results = await asyncio.gather(*(_find(box, node_id, *job) for job in jobs))
-    rankings = [pages for pages in results if pages is not None]
+    rankings = [pages for pages in results if not isinstance(pages, LeadlineError)]
     if not rankings:
-        raise SearchError(
-            f"no source could be searched for {state['question']!r}",
-            remedy="see `leadline doctor`",
-        )
+        raise _nothing_searched([error for error in results if isinstance(error, LeadlineError)])
     pages = fuse(rankings, limit=box.effort.pages_per_question)
     box.budget.charge(pages=len(pages))
     for page in pages:
@@ -99,8 +96,10 @@ def _first_queries(state: SearcherState) -> list[str]:
     return [state["question"], f"{state['question']} {known[:_KNOWN_CHARACTERS]}"]
 
 
-async def _find(box: Toolbox, node_id: str, source: Source, query: str) -> list[Page] | None:
-    """Pages of one source; None if it failed, which is said but does not stop the others."""
+async def _find(
+    box: Toolbox, node_id: str, source: Source, query: str
+) -> list[Page] | LeadlineError:
+    """Pages of one source, or why it failed, which is said but does not stop the others."""
     box.emit(SearchStarted(span_id=node_id, source=source.name, query=query))
     limit = 2 * box.effort.pages_per_question
     try:
@@ -109,13 +108,23 @@ async def _find(box: Toolbox, node_id: str, source: Source, query: str) -> list[
         raise
     except LeadlineError as error:
         box.emit(Warned(span_id=node_id, message=str(error)))
-        return None
+        return error
     for warning in found.warnings:
         box.emit(Warned(span_id=node_id, message=warning))
     box.emit(
         SearchFinished(span_id=node_id, source=source.name, query=query, found=len(found.pages))
     )
     return list(found.pages)
+
+
+def _nothing_searched(errors: list[LeadlineError]) -> LeadlineError:
+    """One error for all sources and queries that failed."""
+    problems = {error.problem: error for error in errors}
+    if len(problems) == 1:
+        return errors[0]
+    return SearchError(
+        f"no source could be searched ({'; '.join(problems)})", remedy="see `leadline doctor`"
+    )
 
 
 async def _read(state: SearcherState, runtime: Runtime[Toolbox]) -> SearcherState:

@@ -184,7 +184,9 @@ async def test_one_failed_searcher_leaves_the_others_and_is_named(
     assert report.claims[0].text == "The harbour was opened in 1902."
     assert report.open_questions == ("When does the ferry leave?",)
     assert [problem.where for problem in report.errors] == ["q2"]
+    assert report.errors[0].kind == "EndpointError"
     assert "fell over" in report.errors[0].message
+    assert "the endpoint fell over: start it" in report.markdown
 
 
 async def test_what_stops_the_whole_run_is_raised(researcher_with: MakeResearcher) -> None:

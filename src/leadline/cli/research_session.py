@@ -6,13 +6,14 @@ from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 from pathlib import Path
 
+from .. import errors
 from ..agent.assembly import Wishes, open_researcher
 from ..agent.events import Event
 from ..agent.report import Report
 from ..agent.researcher import Researcher
 from ..cancellation import Cancellation
 from ..progress import Progress
-from .exit_codes import ExitCode
+from .exit_codes import ExitCode, exit_code_for
 from .narration import Narrator
 from .running import run_async
 from .terminal import note, progress_bars, write_json, write_jsonl, write_result
@@ -58,7 +59,13 @@ def research(wishes: Wishes, start: Start, shown: Presentation) -> ExitCode:
 
 
 def exit_code_of(report: Report) -> ExitCode:
-    """The exit code that tells a script how a run ended."""
+    """The exit code that tells a script how a run ended.
+
+    A run that failed because a model or a service was not there says so, as an error would.
+    """
+    if report.status == "failed" and report.errors:
+        codes = {exit_code_for(vars(errors)[problem.kind]("")) for problem in report.errors}
+        return codes.pop() if len(codes) == 1 else ExitCode.FAILED
     return {
         "complete": ExitCode.OK,
         "partial": ExitCode.PARTIAL,
