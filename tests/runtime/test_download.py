@@ -253,7 +253,7 @@ async def test_a_prefix_that_was_wrong_is_fetched_again(hub: Hub, tiny: Catalogu
 
 
 async def test_a_whole_partial_file_needs_no_bytes(hub: Hub, unpinned: CatalogueEntry) -> None:
-    hub.faults = ["hang 5020004"]
+    hub.faults = [f"hang {len(CONTENT) - 1}"]
     cancel = Cancellation()
     task = asyncio.create_task(_pull(unpinned, cancel))
     partial = partial_path(_weights(unpinned))
