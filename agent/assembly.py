@@ -14,7 +14,7 @@ from ..progress import Progress
 from ..runtime.attention_reader import AttentionReader
 from ..runtime.catalogue import ModelFiles, resolve
 from ..runtime.embedder import Embedder
-from ..runtime.engine import Engine
+from ..runtime.engine import DEFAULT_CONTEXT_TOKENS, Engine
 from ..runtime.llama_engine import LlamaEngine
 from ..runtime.openai_engine import OpenAIEngine
 from ..runtime.reader import FIRST_STAGE_IDS, FirstStageReader, Reader
@@ -33,7 +33,6 @@ from .sources import Source
 from .toolbox import Effort
 from .web_source import WebSource
 
-DEFAULT_CONTEXT_TOKENS = 8192
 _EMBEDDED_WHILE_ASKING = 800
 """Passages that a question waits for; about a minute on two cores."""
 

@@ -47,11 +47,16 @@ def coverage(statement: str, passage: str) -> float:
 
 def terms(text: str) -> set[str]:
     """Folded words without their most common English endings; pairs of CJK characters."""
-    folded = unicodedata.normalize("NFKC", text).casefold()
+    folded = fold(text)
     found = {_stem(word) for word in _WORD.findall(_CJK.sub(" ", folded))}
     for run in _CJK.findall(folded):
         found.update(run[at : at + 2] for at in range(max(1, len(run) - 1)))
     return found
+
+
+def fold(text: str) -> str:
+    """``text`` without differences of case, width and ligature."""
+    return unicodedata.normalize("NFKC", text).casefold()
 
 
 def _stem(word: str) -> str:

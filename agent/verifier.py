@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import re
-import unicodedata
 
 from pydantic import BaseModel, ConfigDict
 
@@ -11,6 +10,7 @@ from ..cancellation import Cancellation
 from ..runtime.engine import Engine, GenerationRequest, Message
 from ..runtime.structured import generate_object
 from ..tools.quarantine import neutralise
+from .grounding import fold
 from .report import Claim
 
 _VERDICT_TOKENS = 16
@@ -64,7 +64,7 @@ async def verify(claim: Claim, *, question: str, engine: Engine, cancel: Cancell
 
 def stands_in(text: str, quote: str) -> bool:
     """Whether the words of ``text``, three at least, follow each other in ``quote`` just so."""
-    words, quoted = (_WORD.findall(_fold(each)) for each in (text, quote))
+    words, quoted = (_WORD.findall(fold(each)) for each in (text, quote))
     if len(words) < _LEAST_WORDS:
         return False
     return f" {' '.join(words)} " in f" {' '.join(quoted)} "
@@ -72,16 +72,12 @@ def stands_in(text: str, quote: str) -> bool:
 
 def unfounded_terms(text: str, sources: list[str]) -> list[str]:
     """Numbers and identifiers of ``text`` that none of ``sources`` has, in order, once each."""
-    known = _fold(" ".join(sources))
+    known = fold(" ".join(sources))
     digits = known.replace(",", "")
     missing = []
     for pattern in (_NUMBER, _IDENTIFIER):
         for term in pattern.findall(text):
-            folded = _fold(term)
+            folded = fold(term)
             if folded not in known and folded.replace(",", "") not in digits:
                 missing.append(term)
     return list(dict.fromkeys(missing))
-
-
-def _fold(text: str) -> str:
-    return unicodedata.normalize("NFKC", text).casefold()

@@ -9,6 +9,9 @@ from typing import Literal, Protocol
 from ..cancellation import Cancellation
 from ..errors import ModelError, PromptTooLong
 
+DEFAULT_CONTEXT_TOKENS = 8192
+"""The window where neither a setting nor the model's server says another."""
+
 FinishReason = Literal["stop", "length"]
 
 

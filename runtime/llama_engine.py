@@ -12,6 +12,7 @@ from ..cancellation import Cancellation, unless_cancelled
 from ..errors import ConfigError, ModelError
 from .decoded_text import DecodedText
 from .engine import (
+    DEFAULT_CONTEXT_TOKENS,
     FinishReason,
     Generation,
     GenerationRequest,
@@ -47,7 +48,7 @@ class LlamaEngine:
         path: Path,
         *,
         model_id: str | None = None,
-        context_tokens: int = 8192,
+        context_tokens: int = DEFAULT_CONTEXT_TOKENS,
         threads: int | None = None,
     ) -> None:
         if context_tokens < 1 or (threads is not None and threads < 1):
@@ -72,7 +73,7 @@ class LlamaEngine:
         path: Path,
         *,
         model_id: str | None = None,
-        context_tokens: int = 8192,
+        context_tokens: int = DEFAULT_CONTEXT_TOKENS,
         threads: int | None = None,
     ) -> LlamaEngine:
         """An engine whose weights are loaded. Raises as the constructor does."""

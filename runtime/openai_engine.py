@@ -13,6 +13,7 @@ from ..errors import ConfigError, EndpointError, LeadlineError, MissingKey, Prom
 from ..retrying import RetryTransport
 from .endpoint_tokens import EndpointTokens, estimate
 from .engine import (
+    DEFAULT_CONTEXT_TOKENS,
     FinishReason,
     Generation,
     GenerationRequest,
@@ -25,7 +26,6 @@ from .openai_wire import BadStream, Dialect, TokenUsage, chunks
 
 T = TypeVar("T")
 
-DEFAULT_CONTEXT_TOKENS: Final = 8192
 _CONNECT_SECONDS: Final = 10.0
 _SHOWN_COMPLAINT: Final = 200
 

@@ -9,6 +9,7 @@ from collections.abc import AsyncIterator, Callable, Sequence
 from ..cancellation import Cancellation, unless_cancelled
 from ..errors import ModelError
 from .engine import (
+    DEFAULT_CONTEXT_TOKENS,
     FinishReason,
     Generation,
     GenerationRequest,
@@ -38,7 +39,7 @@ class ScriptedEngine:
         *,
         respond: Callable[[GenerationRequest], str] | None = None,
         model_id: str = "scripted",
-        context_tokens: int = 8192,
+        context_tokens: int = DEFAULT_CONTEXT_TOKENS,
         gate: asyncio.Event | None = None,
     ) -> None:
         self.model_id = model_id

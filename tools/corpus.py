@@ -8,7 +8,6 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import TypeVar
 
 from ..cancellation import Cancellation
 from ..errors import CorpusError, LeadlineError
@@ -24,8 +23,6 @@ from .process_lock import process_lock
 from .rank_fusion import reciprocal_rank_fusion
 from .site_crawl import PageFetcher
 from .vector_index import Embedder, VectorIndex
-
-T = TypeVar("T")
 
 _CANDIDATES = 4
 """Passages that each ranking puts forward for one that is returned."""

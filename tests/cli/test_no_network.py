@@ -3,34 +3,17 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator
-from http.server import ThreadingHTTPServer
-from threading import Thread
 
 import pytest
 
 from leadline.cli.exit_codes import ExitCode
 from leadline.cli.main import run
 
-from .test_endpoint import Endpoint
-
-
-@pytest.fixture
-def model(monkeypatch: pytest.MonkeyPatch) -> Iterator[ThreadingHTTPServer]:
-    """An endpoint that would answer."""
-    server = Endpoint()
-    Thread(target=server.serve_forever, args=(0.02,), daemon=True).start()
-    monkeypatch.setenv("LEADLINE_ENDPOINT", server.url)
-    monkeypatch.setenv("LEADLINE_MODEL", "served")
-    monkeypatch.setenv("LEADLINE_READER", "none")
-    monkeypatch.setenv("LEADLINE_EMBEDDER", "none")
-    yield server
-    server.shutdown()
-    server.server_close()
+from .conftest import Endpoint
 
 
 def test_every_search_backend_is_down(
-    model: ThreadingHTTPServer,
+    endpoint: Endpoint,
     monkeypatch: pytest.MonkeyPatch,
     capsys: pytest.CaptureFixture[str],
 ) -> None:
