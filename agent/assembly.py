@@ -18,6 +18,7 @@ from ..runtime.engine import DEFAULT_CONTEXT_TOKENS, Engine
 from ..runtime.llama_engine import LlamaEngine
 from ..runtime.openai_engine import OpenAIEngine
 from ..runtime.reader import FIRST_STAGE_IDS, FirstStageReader, Reader
+from ..runtime.window_store import WindowStore
 from ..settings import Settings
 from ..tools.corpus_catalogue import CorpusCatalogue
 from ..tools.fetch import Fetcher
@@ -93,7 +94,11 @@ async def open_researcher(
             fetcher = await stack.enter_async_context(Fetcher(guard))
             backend = MultiSearch(search_backends(settings), on_warning=warn)
             sources.append(WebSource(backend, fetcher, store))
-        reader = await open_reader(reader_files, embedder, cancel=cancel, progress=progress)
+        windows = WindowStore(disk_bytes=int(settings.window_cache_gb * 1e9), warn=warn)
+        stack.callback(windows.close)
+        reader = await open_reader(
+            reader_files, embedder, windows, cancel=cancel, progress=progress
+        )
         yield Researcher(
             engine=engine,
             reader=reader,
@@ -134,12 +139,18 @@ async def open_embedder(settings: Settings, *, warn: Callable[[str], None]) -> E
 async def open_reader(
     files: ModelFiles | None,
     embedder: Embedder | None,
+    windows: WindowStore | None = None,
     *,
     cancel: Cancellation,
     progress: Progress,
 ) -> Reader:
-    """The attention reader of a model, or the first stage alone if ``files`` is None."""
+    """The attention reader of a model, or the first stage alone if ``files`` is None.
+
+    ``windows`` keeps what is read of pages for the next question; its owner closes it.
+    """
     ranker = HybridRanker(embedder)
     if files is None:
         return FirstStageReader(ranker)
-    return await AttentionReader.open(files, ranker, cancel=cancel, progress=progress)
+    return await AttentionReader.open(
+        files, ranker, store=windows, cancel=cancel, progress=progress
+    )

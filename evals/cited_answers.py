@@ -14,6 +14,7 @@ from ..evidence import Citation, Page
 from ..runtime.engine import Engine, GenerationRequest, Message
 from .intervals import wilson
 from .question_set import CheckedQuestion
+from .rows import Row
 
 _CLOSED_BOOK = "Answer the question in one to three short sentences, from what you know."
 _CLOSED_BOOK_TOKENS = 200
@@ -35,21 +36,6 @@ class Outcome:
     supported: int
     claims: int
     seconds: float
-
-
-@dataclass(frozen=True, slots=True)
-class Row:
-    """One figure, as ``eval run --json`` prints it: a proportion with its 95 % interval, or a
-    mean (then the interval is that of the observed values)."""
-
-    method: str
-    model: str
-    set: str
-    metric: str
-    value: float
-    low: float
-    high: float
-    n: int
 
 
 async def with_corpus(

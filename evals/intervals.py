@@ -1,10 +1,13 @@
-"""Confidence intervals for measured proportions."""
+"""Confidence intervals for what was measured."""
 
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 
 _Z_95 = 1.959963984540054
+_RESAMPLES = 2000
+_SEED = 0
 
 
 def wilson(successes: int, trials: int) -> tuple[float, float]:
@@ -21,3 +24,33 @@ def wilson(successes: int, trials: int) -> tuple[float, float]:
     centre = (p + z2 / (2 * trials)) / (1 + z2 / trials)
     half = _Z_95 * math.sqrt(p * (1 - p) / trials + z2 / (4 * trials**2)) / (1 + z2 / trials)
     return max(0.0, centre - half), min(1.0, centre + half)
+
+
+def bootstrap(values: Sequence[float]) -> tuple[float, float]:
+    """The 95 % percentile bootstrap interval of the mean (Efron, Annals of Statistics 1979).
+
+    The same values give the same interval, in whatever order they come.
+
+    Raises:
+        ValueError: there are no values.
+    """
+    import numpy as np
+
+    if not values:
+        raise ValueError("no values to resample")
+    ordered = np.sort(np.asarray(values, dtype=np.float64))
+    random = np.random.default_rng(_SEED)
+    means = random.choice(ordered, size=(_RESAMPLES, len(ordered))).mean(axis=1)
+    low, high = np.percentile(means, [2.5, 97.5])
+    # Sums in another order may differ in the last digit.
+    return float(max(low, ordered[0])), float(min(high, ordered[-1]))
+
+
+def share_interval(values: Sequence[float]) -> tuple[float, float]:
+    """For a mean of shares: Wilson's where each is a hit (1) or a miss (0), else the bootstrap.
+
+    The bootstrap of hits alone would have no width at all.
+    """
+    if all(value in (0.0, 1.0) for value in values):
+        return wilson(int(sum(values)), len(values))
+    return bootstrap(values)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import os
 import platform
+from collections.abc import Sequence
 from pathlib import Path
 
 
@@ -25,6 +26,16 @@ def digest_of_folder(folder: Path) -> str:
     for path in sorted(path for path in folder.rglob("*") if path.is_file()):
         total.update(os.fsencode(path.relative_to(folder)) + b"\0")
         total.update(hashlib.sha256(path.read_bytes()).digest())
+    return total.hexdigest()
+
+
+def digest_of_folders(folders: Sequence[Path]) -> str:
+    """That of the only folder, or SHA-256 over the names and digests of several."""
+    if len(folders) == 1:
+        return digest_of_folder(folders[0])
+    total = hashlib.sha256()
+    for folder in folders:
+        total.update(os.fsencode(folder.name) + b"\0" + digest_of_folder(folder).encode())
     return total.hexdigest()
 
 

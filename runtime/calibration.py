@@ -1,7 +1,7 @@
 """Finding the heads of a decoder that look at what a question asks for.
 
-Each head ranks the passages of a question by the attention that their best token gets from the
-question's tokens, less what it gets when the question is "N/A"; the heads whose rankings agree best with the gold
+Each head ranks the passages of a question by the attention that they get when it is asked, less
+what they get when the question is "N/A"; the heads whose rankings agree best with the gold
 passages (nDCG), over look-alike passages of the same question, are kept (QRHead, arXiv 2506.09944;
 CoRe heads, arXiv 2510.02219).
 """
@@ -10,6 +10,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from itertools import pairwise
 
 import torch
 from torch import Tensor
@@ -17,10 +18,10 @@ from torch import Tensor
 from ..cancellation import Cancellation
 from ..errors import InputError
 from ..progress import Progress, silent
-from .decoder import Decoder
+from .decoder import Branch, Decoder
 from .heads import Head, ScoredHead
 from .passages import Passage
-from .windows import CONTENT_FREE, WindowBuilder
+from .windows import CONTENT_FREE, Window, WindowBuilder
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,7 +38,7 @@ def choose_heads(
     windows: WindowBuilder,
     questions: Sequence[CalibrationQuestion],
     *,
-    count: int = 6,
+    count: int = 8,
     cancel: Cancellation | None = None,
     progress: Progress = silent,
 ) -> list[ScoredHead]:
@@ -52,21 +53,30 @@ def choose_heads(
         raise InputError(
             "calibration needs questions with gold and other passages", remedy="choose other data"
         )
-    heads = [
-        Head(layer, head)
-        for layer in range(decoder.last_layer + 1)
-        for head in range(decoder.config.heads)
-    ]
+    heads = all_heads(decoder)
     total = torch.zeros(len(heads))
     for number, item in enumerate(questions):
         scores = passage_attention(decoder, windows, heads, item, cancel=cancel)
         total += ndcg(scores, item.gold)
         progress("choosing heads", number + 1, len(questions), "questions")
-    quality = total / len(questions)
-    best = sorted(range(len(heads)), key=lambda place: -float(quality[place]))[:count]
+    return best_heads(heads, total / len(questions), count)
+
+
+def all_heads(decoder: Decoder) -> list[Head]:
+    """Every head of the layers that the decoder runs."""
+    return [
+        Head(layer, head)
+        for layer in range(decoder.last_layer + 1)
+        for head in range(decoder.config.heads)
+    ]
+
+
+def best_heads(heads: Sequence[Head], scores: Tensor, count: int) -> list[ScoredHead]:
+    """The ``count`` heads with the highest of ``scores``, ``(heads,)``, best first."""
+    best = sorted(range(len(heads)), key=lambda place: -float(scores[place]))[:count]
     return [
         ScoredHead(
-            layer=heads[place].layer, head=heads[place].head, score=round(float(quality[place]), 4)
+            layer=heads[place].layer, head=heads[place].head, score=round(float(scores[place]), 4)
         )
         for place in best
     ]
@@ -80,24 +90,27 @@ def passage_attention(
     *,
     cancel: Cancellation | None = None,
 ) -> Tensor:
-    """``(heads, passages)``: the most attention that one of a passage's columns gets from the
-    question beyond what it gets from the content-free one."""
+    """``(heads, passages)``: the attention that a passage and its title get from the question
+    beyond what they get from the content-free one."""
     window = windows.build(item.passages)
-    prefix = decoder.prefill(window.ids, cancel=cancel)
-    asked, baseline = (
-        decoder.score(
-            prefix,
-            tokens.ids,
-            heads=heads,
-            columns=window.columns,
-            rows=tokens.rows,
-            cancel=cancel,
-        )
+    bounds = _bounds(windows, window)
+    [prefix] = decoder.prefill_many([window.ids], cancel=cancel)
+    prefix.columns = (bounds[0], bounds[-1])
+    branches = [
+        Branch(tokens.ids, (0, len(tokens.ids)))
         for tokens in (windows.ask(item.question), windows.ask(CONTENT_FREE))
-    )
-    excess, first = asked - baseline, window.columns[0]
-    peaks = [excess[:, p.start - first : p.stop - first].amax(dim=1) for p in window.passages]
-    return torch.stack(peaks, dim=1)
+    ]
+    [[asked, baseline]] = decoder.score_many([prefix], branches, heads=heads, cancel=cancel)
+    sizes = [stop - start for start, stop in pairwise(bounds)]
+    parts = torch.split(asked - baseline, sizes, dim=1)
+    return torch.stack([part.sum(dim=1) for part in parts], dim=1)
+
+
+def _bounds(windows: WindowBuilder, window: Window) -> list[int]:
+    """Where the passages with their titles end in the window; before them, where the first begins."""
+    first = window.passages[0]
+    above = windows.size(first.passage) - (first.stop - first.start)
+    return [first.start - above, *(placed.stop for placed in window.passages)]
 
 
 def ndcg(scores: Tensor, gold: Sequence[int]) -> Tensor:

@@ -1,41 +1,32 @@
 """A Llama-shaped decoder in torch that reads and never writes.
 
-Pre-norm blocks with rotary positions (RoFormer, arXiv 2104.09864), grouped-query attention
-(arXiv 2305.13245), RMSNorm and SwiGLU; Qwen2's query/key/value biases and Qwen3's query/key norms
-where the weights have them. Layers after the last one that is scored are neither loaded nor run,
-there is no output projection, and of the last layer only queries and keys are computed.
+Layers after the last one that is scored are neither loaded nor run, and of that layer only queries
+and keys are computed. Many sequences, and many questions after many sequences, go through the
+weights together: attention alone is computed apart for each.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Iterator, Sequence
 
 import torch
 from torch import Tensor
-from torch.nn.functional import linear, rms_norm, silu
 
 from ..cancellation import Cancellation
-from ..errors import ModelCorrupt, ReadingError
+from ..errors import ReadingError
 from ..kernels.tiers import Kernels, select
-from .gguf_weights import ConvertedModel, DecoderConfig
+from ..progress import Progress, silent
+from .branch_attention import attend_sequence, score_sequence
+from .continuations import Batch, Branch, Prefix, batches, check_rows, packed, scored_columns
+from .converted_model import ConvertedModel
 from .heads import Head
+from .layer_stack import LayerStack
+from .output_head import OutputHead
 
-_STEP = 1024
-"""Rows that go through a feed-forward block at once: bounds its memory and the wait for a stop."""
+__all__ = ["Branch", "Decoder", "Prefix", "compute_dtype"]
 
-
-@dataclass(slots=True)
-class Prefix:
-    """Keys and values of text that was read once and can be asked many times.
-
-    ``keys[l]`` and ``values[l]`` are ``(key heads, length, head width)``; the last scored layer has
-    keys only.
-    """
-
-    length: int
-    keys: list[Tensor] = field(default_factory=list)
-    values: list[Tensor] = field(default_factory=list)
+_BATCH_ROWS = 2048
+"""Rows that go through a layer together, where they are of several sequences."""
 
 
 def compute_dtype() -> torch.dtype:
@@ -49,10 +40,10 @@ def compute_dtype() -> torch.dtype:
 
 
 class Decoder:
-    """Layers ``0 … last_layer`` of a model.
+    """Layers ``0 … last_layer`` of a model; all of them and its output with ``likelihood``.
 
     Raises:
-        ReadingError: the model has no such layer.
+        ReadingError: the model has no such layer, or it is not the last and likelihood is wanted.
         ModelCorrupt: a tensor is missing or has the wrong shape.
     """
 
@@ -63,24 +54,22 @@ class Decoder:
         last_layer: int,
         dtype: torch.dtype | None = None,
         kernels: Kernels | None = None,
+        likelihood: bool = False,
     ) -> None:
         self.config = model.config
         if not 0 <= last_layer < self.config.layers:
             raise ReadingError(f"there is no layer {last_layer} among {self.config.layers}")
+        if likelihood and last_layer != self.config.layers - 1:
+            raise ReadingError(
+                f"likelihood needs all {self.config.layers} layers, {last_layer + 1} are asked for"
+            )
         self.last_layer = last_layer
         self.dtype = dtype or compute_dtype()
         self._kernels = kernels or select()
-        shared = model.embedding()
-        self._embedding = _tensor(
-            shared, "token_embd.weight", (self.config.vocabulary, self.config.width)
+        self._stack = LayerStack(model, last_layer, self.dtype, whole=likelihood)
+        self._output = (
+            OutputHead.load(model, self._stack.embedding, self.dtype) if likelihood else None
         )
-        self._inverse_frequencies = _inverse_frequencies(
-            self.config, shared.get("rope_freqs.weight")
-        )
-        self._layers = [
-            _Layer.of(self.config, model.layer(index), self.dtype, scored_only=index == last_layer)
-            for index in range(last_layer + 1)
-        ]
 
     def prefill(self, ids: Sequence[int], *, cancel: Cancellation | None = None) -> Prefix:
         """Read ``ids`` and keep their keys and values.
@@ -89,11 +78,28 @@ class Decoder:
             ReadingError: nothing to read, a foreign id, or more ids than the model's context.
             Cancelled: ``cancel`` was set meanwhile.
         """
-        prefix = Prefix(length=0)
-        for _ in self._run(ids, prefix, keep=True, cancel=cancel or Cancellation()):
-            pass
-        prefix.length = len(ids)
-        return prefix
+        return self.prefill_many([ids], cancel=cancel)[0]
+
+    def prefill_many(
+        self,
+        sequences: Sequence[Sequence[int]],
+        *,
+        cancel: Cancellation | None = None,
+        progress: Progress = silent,
+    ) -> list[Prefix]:
+        """Read each sequence by itself, several in one pass through the weights.
+
+        Raises:
+            ReadingError, Cancelled: as :meth:`prefill`.
+        """
+        for ids in sequences:
+            self._stack.check(ids, before=0)
+        prefixes = [Prefix(len(ids)) for ids in sequences]
+        for run in packed([len(ids) for ids in sequences], _BATCH_ROWS):
+            ids = [token for place in run for token in sequences[place]]
+            self._prefill_batch(ids, [prefixes[place] for place in run], cancel or Cancellation())
+            progress("reading", run.stop, len(sequences), "windows")
+        return prefixes
 
     def score(
         self,
@@ -120,197 +126,211 @@ class Decoder:
             ``(len(heads), columns)``, float32: weighted sums of attention probabilities.
 
         Raises:
-            ReadingError: a head or the rows do not exist, or as :meth:`prefill`.
+            ReadingError: a head, rows or columns do not exist, or as :meth:`prefill`.
             Cancelled: ``cancel`` was set meanwhile.
         """
         first, last = rows or (0, len(ids))
-        if not 0 <= first < last <= len(ids):
-            raise ReadingError(f"rows {first}:{last} do not lie in {len(ids)} ids")
-        if missing := [head for head in heads if not 0 <= head.layer <= self.last_layer]:
-            raise ReadingError(
-                f"layers up to {self.last_layer} are loaded, not that of {missing[0]}"
-            )
-        result = torch.empty(len(heads), columns[1] - columns[0])
+        check_rows(Branch(ids, (first, last), row_weights))
+        self._check_heads(heads)
         stop = prefix.length + last
+        if not 0 <= columns[0] < columns[1] <= stop:
+            raise ReadingError(f"columns {columns[0]}:{columns[1]} do not lie in {stop}")
+        result = torch.empty(len(heads), columns[1] - columns[0])
         for layer, query, key in self._run(
             ids, prefix, keep=False, cancel=cancel or Cancellation()
         ):
             places = [place for place, head in enumerate(heads) if head.layer == layer]
             if places:
-                result[places] = self._kernels.score_rows(
+                result[places] = score_sequence(
                     query[:, first:last],
                     key[:, :stop],
+                    self._kernels,
                     heads=[heads[place].head for place in places],
                     columns=columns,
                     row_weights=row_weights,
+                    columns_seen=self.config.columns_seen(layer),
                 )
         return result
+
+    def score_many(
+        self,
+        prefixes: Sequence[Prefix],
+        branches: Sequence[Branch],
+        *,
+        heads: Sequence[Head],
+        cancel: Cancellation | None = None,
+    ) -> list[list[Tensor]]:
+        """How much the heads attend from each branch to the columns of each prefix.
+
+        Every branch is read after every prefix, as if alone. The rows of many go through the
+        weights together: that makes a question over hundreds of windows cheap.
+
+        Args:
+            prefixes: what was read; they are not changed.
+            heads: heads of layers up to ``last_layer``.
+
+        Returns:
+            ``[prefix][branch]``: ``(len(heads), columns of the prefix)``, float32: weighted sums of
+            attention probabilities.
+
+        Raises:
+            ReadingError: a head, rows or columns do not exist, or as :meth:`prefill`.
+            Cancelled: ``cancel`` was set meanwhile.
+        """
+        self._check_heads(heads)
+        deepest = max((head.layer for head in heads), default=0)
+        self._check_branches(prefixes, branches, keys=deepest + 1, values=deepest)
+        results = []
+        for start, stop in map(scored_columns, prefixes):
+            results.append([torch.empty(len(heads), stop - start) for _ in branches])
+        for batch in batches(prefixes, branches, _BATCH_ROWS):
+            self._score_batch(batch, heads, deepest, results, cancel or Cancellation())
+        if not all(bool(scores.sum().isfinite()) for row in results for scores in row):
+            raise ReadingError("scores are NaN or infinite", remedy="the weights may be damaged")
+        return results
+
+    def log_likelihood(
+        self,
+        prefixes: Sequence[Prefix],
+        branches: Sequence[Branch],
+        *,
+        cancel: Cancellation | None = None,
+    ) -> Tensor:
+        """How much the model expects the rows of each branch after each prefix.
+
+        The likelihood of a question given a passage ranks passages (UPR, arXiv 2204.07496). Of each
+        branch the rows after its first id can be asked for.
+
+        Returns:
+            ``(len(prefixes), len(branches))``, float32: natural logarithm of the probability of a
+            row's id given all before it, weighted sum over the rows (their mean without weights).
+
+        Raises:
+            ReadingError: the decoder has no output or the rows do not exist, or as :meth:`prefill`.
+            Cancelled: ``cancel`` was set meanwhile.
+        """
+        if self._output is None:
+            raise ReadingError("the decoder was loaded without its output")
+        layers = self.config.layers
+        self._check_branches(prefixes, branches, keys=layers, values=layers)
+        if any(branch.rows[0] == 0 for branch in branches):
+            raise ReadingError("the first id of a branch has no likelihood of its own")
+        result = torch.empty(len(prefixes), len(branches))
+        for batch in batches(prefixes, branches, _BATCH_ROWS):
+            self._likelihood_batch(batch, self._output, result, cancel or Cancellation())
+        if not bool(result.isfinite().all()):
+            raise ReadingError(
+                "likelihoods are NaN or infinite", remedy="the weights may be damaged"
+            )
+        return result
+
+    @torch.inference_mode()
+    def _prefill_batch(
+        self, ids: Sequence[int], prefixes: Sequence[Prefix], cancel: Cancellation
+    ) -> None:
+        """Read ``ids``, which are those of the prefixes one behind the other, into the prefixes."""
+        positions = torch.cat([torch.arange(prefix.length) for prefix in prefixes])
+        for step in self._stack.steps(ids, positions, cancel):
+            attended = []
+            start = 0
+            for prefix in prefixes:
+                rows = slice(start, start + prefix.length)
+                start = rows.stop
+                # Of its own memory, so that a prefix that is dropped frees it.
+                key = step.key[:, rows].contiguous()
+                prefix.keys.append(key)
+                if step.value is not None:
+                    value = step.value[:, rows].contiguous()
+                    prefix.values.append(value)
+                    attended.append(
+                        attend_sequence(
+                            step.query[:, rows], key, value, self._kernels, step.columns_seen
+                        )
+                    )
+            if attended:
+                step.attended = torch.cat(attended)
+
+    @torch.inference_mode()
+    def _score_batch(
+        self,
+        batch: Batch,
+        heads: Sequence[Head],
+        deepest: int,
+        results: list[list[Tensor]],
+        cancel: Cancellation,
+    ) -> None:
+        for step in self._stack.steps(batch.ids, batch.positions, cancel):
+            places = [place for place, head in enumerate(heads) if head.layer == step.layer]
+            if places:
+                chosen = [heads[place].head for place in places]
+                for prefix, branch, scores in batch.scores(
+                    step.layer, step.query, step.key, chosen, step.columns_seen
+                ):
+                    results[prefix][branch][places] = scores
+            if step.layer == deepest:
+                break
+            assert step.value is not None
+            step.attended = batch.attend(
+                step.layer, step.query, step.key, step.value, step.columns_seen
+            )
+
+    @torch.inference_mode()
+    def _likelihood_batch(
+        self, batch: Batch, output: OutputHead, result: Tensor, cancel: Cancellation
+    ) -> None:
+        for step in self._stack.steps(batch.ids, batch.positions, cancel):
+            assert step.value is not None
+            step.attended = batch.attend(
+                step.layer, step.query, step.key, step.value, step.columns_seen
+            )
+        assert step.output is not None
+        rows, ids = batch.predictions
+        found = output.log_probabilities(step.output[rows], ids, cancel)
+        for prefix, branch, likelihood in batch.row_sums(found):
+            result[prefix, branch] = likelihood
 
     @torch.inference_mode()
     def _run(
         self, ids: Sequence[int], prefix: Prefix, *, keep: bool, cancel: Cancellation
     ) -> Iterator[tuple[int, Tensor, Tensor]]:
         """Run ``ids`` after ``prefix``; yields each layer's queries and its keys so far."""
-        hidden = self._embedded(ids, prefix.length)
-        cosine, sine = self._rotations(prefix.length, len(ids))
-        for index, layer in enumerate(self._layers):
-            cancel.check()
-            normed = self._norm(hidden, layer.attn_norm)
-            query = _rotate(self._queries(layer, normed), cosine, sine, self.config.adjacent_pairs)
-            key = _rotate(self._keys(layer, normed), cosine, sine, self.config.adjacent_pairs)
-            value = None
-            if layer.attn_v is not None:
-                value = _split(layer.attn_v(normed), self.config.key_heads)
+        self._stack.check(ids, before=prefix.length)
+        positions = torch.arange(prefix.length, prefix.length + len(ids))
+        for step in self._stack.steps(ids, positions, cancel):
+            key, value = step.key, step.value
             if keep:
                 prefix.keys.append(key)
                 if value is not None:
                     prefix.values.append(value)
             elif prefix.length:
-                key = torch.cat([prefix.keys[index], key], dim=1)
+                key = torch.cat([prefix.keys[step.layer], key], dim=1)
                 if value is not None:
-                    value = torch.cat([prefix.values[index], value], dim=1)
-            yield index, query, key
+                    value = torch.cat([prefix.values[step.layer], value], dim=1)
+            yield step.layer, step.query, key
             if value is not None:
-                attended = self._kernels.prefill_attention(query, key, value)
-                hidden = hidden + layer.output(attended)
-                self._feed_forward(layer, hidden, cancel)
+                step.attended = attend_sequence(
+                    step.query, key, value, self._kernels, step.columns_seen
+                )
 
-    def _embedded(self, ids: Sequence[int], before: int) -> Tensor:
-        if not ids:
-            raise ReadingError("there is nothing to read")
-        if before + len(ids) > self.config.context_length:
+    def _check_branches(
+        self, prefixes: Sequence[Prefix], branches: Sequence[Branch], keys: int, values: int
+    ) -> None:
+        """``keys`` and ``values`` are in how many layers a prefix must have them."""
+        for prefix in prefixes:
+            if prefix.length and (len(prefix.keys) < keys or len(prefix.values) < values):
+                raise ReadingError(
+                    f"a prefix holds the keys of {len(prefix.keys)} layers and the values of "
+                    f"{len(prefix.values)}, needed are {keys} and {values}"
+                )
+        longest = max((prefix.length for prefix in prefixes), default=0)
+        for branch in branches:
+            check_rows(branch)
+            self._stack.check(branch.ids, before=longest)
+
+    def _check_heads(self, heads: Sequence[Head]) -> None:
+        if missing := [head for head in heads if not 0 <= head.layer <= self.last_layer]:
             raise ReadingError(
-                f"{before + len(ids):,} tokens exceed the model's context of "
-                f"{self.config.context_length:,}",
-                remedy="read in smaller windows",
+                f"layers up to {self.last_layer} are loaded, not that of {missing[0]}"
             )
-        if not 0 <= min(ids) <= max(ids) < self.config.vocabulary:
-            raise ReadingError(f"a token id is not among the model's {self.config.vocabulary:,}")
-        return self._embedding[torch.tensor(ids)].to(self.dtype)
-
-    def _rotations(self, start: int, count: int) -> tuple[Tensor, Tensor]:
-        positions = torch.arange(start, start + count).float() / self.config.rope_scale
-        angles = torch.outer(positions, self._inverse_frequencies)
-        return angles.cos().to(self.dtype), angles.sin().to(self.dtype)
-
-    def _queries(self, layer: _Layer, normed: Tensor) -> Tensor:
-        query = _split(layer.attn_q(normed), self.config.heads)
-        return query if layer.attn_q_norm is None else self._norm(query, layer.attn_q_norm)
-
-    def _keys(self, layer: _Layer, normed: Tensor) -> Tensor:
-        key = _split(layer.attn_k(normed), self.config.key_heads)
-        return key if layer.attn_k_norm is None else self._norm(key, layer.attn_k_norm)
-
-    def _norm(self, hidden: Tensor, weight: Tensor) -> Tensor:
-        return rms_norm(hidden, weight.shape, weight, self.config.norm_epsilon)
-
-    def _feed_forward(self, layer: _Layer, hidden: Tensor, cancel: Cancellation) -> None:
-        """Adds the block's output to ``hidden`` in place."""
-        for start in range(0, len(hidden), _STEP):
-            cancel.check()
-            rows = hidden[start : start + _STEP]
-            rows += layer.feed_forward(self._norm(rows, layer.ffn_norm))
-
-
-@dataclass(frozen=True, slots=True)
-class _Linear:
-    weight: Tensor
-    bias: Tensor | None = None
-
-    def __call__(self, rows: Tensor) -> Tensor:
-        return linear(rows, self.weight, self.bias)
-
-
-@dataclass(frozen=True, slots=True)
-class _Layer:
-    """Weights of one layer. The last scored layer ends at its keys: the rest is None."""
-
-    attn_norm: Tensor
-    attn_q: _Linear
-    attn_k: _Linear
-    attn_q_norm: Tensor | None
-    attn_k_norm: Tensor | None
-    attn_v: _Linear | None
-    attn_output: _Linear | None
-    ffn_norm: Tensor
-    ffn_gate: _Linear | None
-    ffn_up: _Linear | None
-    ffn_down: _Linear | None
-
-    @classmethod
-    def of(
-        cls,
-        config: DecoderConfig,
-        tensors: Mapping[str, Tensor],
-        dtype: torch.dtype,
-        *,
-        scored_only: bool,
-    ) -> _Layer:
-        queries, keys = config.heads * config.head_width, config.key_heads * config.head_width
-        width = config.width
-        inner = tensors["ffn_up.weight"].shape[0] if "ffn_up.weight" in tensors else 0
-
-        def vector(name: str, size: int) -> Tensor:
-            return _tensor(tensors, name, (size,)).to(dtype)
-
-        def optional(name: str, size: int) -> Tensor | None:
-            return vector(name, size) if name in tensors else None
-
-        def matrix(name: str, rows: int, columns: int) -> _Linear:
-            weight = _tensor(tensors, f"{name}.weight", (rows, columns)).to(dtype)
-            return _Linear(weight, optional(f"{name}.bias", rows))
-
-        def unless_scored_only(name: str, rows: int, columns: int) -> _Linear | None:
-            return None if scored_only else matrix(name, rows, columns)
-
-        return cls(
-            attn_norm=vector("attn_norm.weight", width),
-            attn_q=matrix("attn_q", queries, width),
-            attn_k=matrix("attn_k", keys, width),
-            attn_q_norm=optional("attn_q_norm.weight", config.head_width),
-            attn_k_norm=optional("attn_k_norm.weight", config.head_width),
-            attn_v=unless_scored_only("attn_v", keys, width),
-            attn_output=unless_scored_only("attn_output", width, queries),
-            ffn_norm=vector("ffn_norm.weight", width),
-            ffn_gate=unless_scored_only("ffn_gate", inner, width),
-            ffn_up=unless_scored_only("ffn_up", inner, width),
-            ffn_down=unless_scored_only("ffn_down", width, inner),
-        )
-
-    def output(self, attended: Tensor) -> Tensor:
-        assert self.attn_output is not None
-        return self.attn_output(attended.transpose(0, 1).flatten(1))
-
-    def feed_forward(self, rows: Tensor) -> Tensor:
-        assert self.ffn_gate is not None and self.ffn_up is not None and self.ffn_down is not None
-        return self.ffn_down(silu(self.ffn_gate(rows)).mul_(self.ffn_up(rows)))
-
-
-def _tensor(tensors: Mapping[str, Tensor], name: str, shape: tuple[int, ...]) -> Tensor:
-    found = tensors.get(name)
-    if found is None or tuple(found.shape) != shape:
-        state = "is missing" if found is None else f"has the shape {tuple(found.shape)}"
-        raise ModelCorrupt(f"tensor {name} {state}, expected {shape}")
-    return found
-
-
-def _inverse_frequencies(config: DecoderConfig, factors: Tensor | None) -> Tensor:
-    """``(head width / 2,)``; ``factors`` are Llama 3.1's divisors for long contexts."""
-    exponents = torch.arange(0, config.head_width, 2).float() / config.head_width
-    frequencies = config.rope_base**-exponents
-    return frequencies if factors is None else frequencies / factors
-
-
-def _split(rows: Tensor, heads: int) -> Tensor:
-    """``(rows, heads * width)`` to ``(heads, rows, width)``."""
-    return rows.view(len(rows), heads, -1).transpose(0, 1)
-
-
-def _rotate(states: Tensor, cosine: Tensor, sine: Tensor, adjacent_pairs: bool) -> Tensor:
-    """Rotary positions: turns each pair of channels by its angle."""
-    if adjacent_pairs:
-        first, second = states[..., 0::2], states[..., 1::2]
-    else:
-        first, second = states.chunk(2, dim=-1)
-    turned = (first * cosine - second * sine, second * cosine + first * sine)
-    return torch.stack(turned, dim=-1).flatten(-2) if adjacent_pairs else torch.cat(turned, dim=-1)
+        if missing := [head for head in heads if not 0 <= head.head < self.config.heads]:
+            raise ReadingError(f"a layer has {self.config.heads} heads, not that of {missing[0]}")

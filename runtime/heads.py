@@ -10,11 +10,18 @@ from __future__ import annotations
 from dataclasses import dataclass
 from datetime import date
 from importlib import resources
+from pathlib import Path
+from typing import Literal
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from ..errors import ReadingError
 from ..locations import locations
+from ..storage import write_atomically
+
+CalibrationMethod = Literal["contrast", "copy", "repeats"]
+"""How heads are found: by gold passages among look-alikes, by answers that are copied, or by random
+tokens that are repeated."""
 
 
 @dataclass(frozen=True, slots=True, order=True)
@@ -30,11 +37,13 @@ class _Record(BaseModel):
 
 
 class ScoredHead(_Record):
-    """A head and how well it alone ranked the calibration data (nDCG)."""
+    """A head and how well it did alone."""
 
     layer: int = Field(ge=0)
     head: int = Field(ge=0)
     score: float
+    """By method: nDCG of the passages (contrast), the share of the answer's tokens that the head
+    looked up (copy), or the attention to what a repeated token stands for (repeats)."""
 
 
 class CalibrationData(_Record):
@@ -42,9 +51,9 @@ class CalibrationData(_Record):
 
     name: str
     sha256: str
-    """Of the data file."""
+    """Of the data file, or of the texts where there is no file."""
     questions: int
-    """The first so many of the file."""
+    """The first so many of the file; where there are no questions, the sequences read."""
     passages: int
 
 
@@ -62,8 +71,9 @@ class HeadTable(_Record):
 
     model_id: str
     gguf_sha256: str = Field(pattern=r"^[0-9a-f]{64}$")
+    method: CalibrationMethod = "contrast"
     heads: tuple[ScoredHead, ...] = Field(min_length=1)
-    calibrated_on: CalibrationData
+    calibrated_on: tuple[CalibrationData, ...]
     created: date
     measured: tuple[Measurement, ...] = ()
 
@@ -83,7 +93,7 @@ def find_head_table(gguf_sha256: str) -> HeadTable:
     Raises:
         ReadingError: there is none, or the user's own cannot be read.
     """
-    own = locations().state / "heads" / f"{gguf_sha256}.json"
+    own = own_table_path(gguf_sha256)
     if own.is_file():
         try:
             return HeadTable.model_validate_json(own.read_bytes())
@@ -98,8 +108,24 @@ def find_head_table(gguf_sha256: str) -> HeadTable:
     known = ", ".join(table.model_id for table in tables) or "none yet"
     raise ReadingError(
         f"no head table for the model {gguf_sha256[:12]}",
-        remedy=f"choose a calibrated one: {known}",
+        remedy=f"`leadline reader calibrate MODEL` makes one, or choose a calibrated one: {known}",
     )
+
+
+def save_head_table(table: HeadTable) -> Path:
+    """Make ``table`` the user's own for its model; returns where it lies.
+
+    Raises:
+        StorageError: the disk refused.
+    """
+    path = own_table_path(table.gguf_sha256)
+    write_atomically(path, table.model_dump_json(indent=2) + "\n")
+    return path
+
+
+def own_table_path(gguf_sha256: str) -> Path:
+    """Where the user's own table of a model lies."""
+    return locations().state / "heads" / f"{gguf_sha256}.json"
 
 
 def shipped_head_tables() -> list[HeadTable]:

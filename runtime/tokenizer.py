@@ -57,7 +57,9 @@ def save_gguf_tokenizer(gguf: Path, target: Path) -> None:
     from transformers import AutoTokenizer
 
     try:
-        tokenizer = AutoTokenizer.from_pretrained(str(gguf.parent), gguf_file=gguf.name)
+        tokenizer = AutoTokenizer.from_pretrained(
+            str(gguf.parent), gguf_file=gguf.name, trust_remote_code=False
+        )
     except (ValueError, KeyError, OSError, TypeError) as error:
         raise ModelCorrupt(f"no tokenizer can be built from {gguf} ({error})") from error
     tokenizer.backend_tokenizer.save(str(target))

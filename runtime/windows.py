@@ -7,8 +7,11 @@ out in a page stays characters.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from array import array
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+
+from torch import Tensor
 
 from .passages import Passage
 from .tokenizer import TextTokenizer
@@ -30,21 +33,36 @@ class WindowPassage:
     passage: Passage
     start: int
     stop: int
-    offsets: tuple[tuple[int, int], ...]
-    """For each column, the characters of the page's text that it was made from."""
+    top: int
+    """Where its page's title starts, if that stands above it; ``start`` otherwise."""
 
 
 @dataclass(frozen=True, slots=True)
 class Window:
     """Token ids up to the question, and where each passage stands in them."""
 
-    ids: tuple[int, ...]
+    ids: Sequence[int]
     passages: tuple[WindowPassage, ...]
 
     @property
     def columns(self) -> tuple[int, int]:
-        """From the first passage's first column to the last one's end."""
-        return self.passages[0].start, self.passages[-1].stop
+        """From the first passage's title to the last one's end."""
+        return self.passages[0].top, self.passages[-1].stop
+
+    @property
+    def members(self) -> list[Passage]:
+        """The passages in their order."""
+        return [placed.passage for placed in self.passages]
+
+    def titled_parts(self, columns: Tensor) -> list[Tensor]:
+        """As :meth:`parts`, each with the title above it: a title attracts for its passage."""
+        first = self.columns[0]
+        return [columns[..., p.top - first : p.stop - first] for p in self.passages]
+
+    def parts(self, columns: Tensor) -> list[Tensor]:
+        """What each passage's text has of ``columns``, whose last axis is :attr:`columns`."""
+        first = self.columns[0]
+        return [columns[..., p.start - first : p.stop - first] for p in self.passages]
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,19 +90,43 @@ class WindowBuilder:
 
     def build(self, passages: Sequence[Passage]) -> Window:
         """The window of ``passages`` in the given order, those of a page under one title."""
-        ids = list(self._before)
+        ids = array("i", self._before)
         placed: list[WindowPassage] = []
         page_id = None
         for passage in passages:
+            top = len(ids)
             if passage.page.page_id != page_id:
-                ids += self._header(passage)
-            tokens = self._tokenizer.encode(passage.text)
-            offsets = tuple((passage.start + a, passage.start + b) for a, b in tokens.offsets)
-            placed.append(WindowPassage(passage, len(ids), len(ids) + len(tokens.ids), offsets))
-            ids += tokens.ids
-            ids += self._gap
+                ids.extend(self._header(passage))
+            start = len(ids)
+            ids.extend(self._ids(passage.text))
+            placed.append(WindowPassage(passage, start, len(ids), top))
+            ids.extend(self._gap)
             page_id = passage.page.page_id
-        return Window(tuple(ids), tuple(placed))
+        return Window(ids, tuple(placed))
+
+    def split(self, passages: Sequence[Passage], limit: int) -> Iterator[list[Passage]]:
+        """Runs of neighbouring passages that make windows of at most ``limit`` tokens.
+
+        A longer passage is alone.
+        """
+        run: list[Passage] = []
+        room = 0
+        for passage in passages:
+            size = self.size(passage)
+            if run and size > room:
+                yield run
+                run = []
+            if not run:
+                room = limit - len(self._before)
+            run.append(passage)
+            room -= size
+        if run:
+            yield run
+
+    def offsets(self, passage: Passage) -> list[tuple[int, int]]:
+        """For each column of a passage, the characters of its page's text that it was made from."""
+        tokens = self._tokenizer.encode(passage.text)
+        return [(passage.start + a, passage.start + b) for a, b in tokens.offsets]
 
     def size(self, passage: Passage) -> int:
         """Tokens that a passage takes at most, its title included."""

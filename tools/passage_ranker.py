@@ -17,7 +17,7 @@ from .vector_index import Embedder
 if TYPE_CHECKING:
     import numpy as np
 
-_EMBEDDED = 64
+EMBEDDED = 64
 """Passages that are embedded for a question at most: those that BM25 likes best."""
 _CACHED = 20_000
 """Vectors kept between questions; 384 dimensions take 1.5 kB each."""
@@ -27,13 +27,17 @@ class HybridRanker:
     """BM25 over the passages given, fused with embedding similarity of the best of them.
 
     Vectors are kept by their text's digest, so that a further question over the same pages embeds
-    only itself. Safe from any thread.
+    only itself. ``embedded`` is how many passages are embedded for a question at most. Safe from
+    any thread.
     """
 
-    def __init__(self, embedder: Embedder | None) -> None:
+    def __init__(self, embedder: Embedder | None, *, embedded: int = EMBEDDED) -> None:
         self._embedder = embedder
+        self._embedded = embedded
         self._cache: OrderedDict[bytes, np.ndarray] = OrderedDict()
         self._lock = threading.Lock()
+        self._passages: list[str] = []
+        self._index = LexicalIndex.in_memory()
 
     def rank(
         self,
@@ -49,13 +53,7 @@ class HybridRanker:
             Cancelled: ``cancel`` was set.
         """
         cancel.check()
-        index = LexicalIndex.in_memory(
-            LexicalEntry(key, passage) for key, passage in enumerate(passages)
-        )
-        try:
-            lexical = [key for key, _ in index.search(question, len(passages))]
-        finally:
-            index.close()
+        lexical = self._by_words(question, passages)
         rankings = [lexical]
         if self._embedder is not None and passages:
             rankings.append(self._by_similarity(question, passages, lexical, cancel, progress))
@@ -63,6 +61,18 @@ class HybridRanker:
         for key, score in reciprocal_rank_fusion(rankings):
             scores[key] = score
         return scores
+
+    def _by_words(self, question: str, passages: Sequence[str]) -> list[int]:
+        """The passages that share words with the question; several questions on the same passages
+        find them indexed."""
+        with self._lock:
+            if self._passages != list(passages):
+                self._index.close()
+                self._passages = list(passages)
+                self._index = LexicalIndex.in_memory(
+                    LexicalEntry(key, passage) for key, passage in enumerate(passages)
+                )
+            return [key for key, _ in self._index.search(question, len(passages))]
 
     def _by_similarity(
         self,
@@ -77,7 +87,7 @@ class HybridRanker:
 
         liked = set(lexical)
         rest = (key for key in range(len(passages)) if key not in liked)
-        candidates = [*lexical, *rest][:_EMBEDDED]
+        candidates = [*lexical, *rest][: self._embedded]
         vectors = self._vectors(
             [question, *(passages[key] for key in candidates)], cancel, progress
         )

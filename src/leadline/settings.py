@@ -42,6 +42,8 @@ class Settings(BaseSettings):
     """Window of the model, prompt and answer together; None is what an endpoint says, or 8192."""
     reading_tokens: int = Field(default=3072, ge=256)
     """Tokens that the reader's attention goes over for one sub-question."""
+    window_cache_gb: float = Field(default=4.0, ge=0)
+    """Disk for what was read of pages, so that the next question need not read them again."""
     seconds: float | None = Field(default=None, gt=0)
     """Wall-clock budget of a run."""
     search_backends: tuple[str, ...] = ("ddgs",)

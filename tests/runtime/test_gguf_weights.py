@@ -16,7 +16,7 @@ from leadline.locations import locations
 from leadline.runtime.gguf_weights import convert
 from leadline.runtime.tokenizer import TextTokenizer
 
-from .tiny_models import make_model, vocabulary, write_gguf
+from .tiny_models import GEMMA, make_model, vocabulary, write_gguf
 
 
 @pytest.fixture
@@ -57,7 +57,7 @@ def test_quantised_tensors_are_dequantised(tmp_path: Path) -> None:
 def test_it_is_done_once(path: Path) -> None:
     told: list[int] = []
     first = convert(path, progress=lambda task, done, total, unit: told.append(done))
-    assert told[-1] == 5
+    assert told[-1] == 6
     stamp = (first.folder / "layer-00.safetensors").stat().st_mtime_ns
     assert convert(path) == first
     assert (first.folder / "layer-00.safetensors").stat().st_mtime_ns == stamp
@@ -67,7 +67,7 @@ def test_it_is_done_once(path: Path) -> None:
 def test_another_version_is_made_anew(path: Path) -> None:
     model = convert(path)
     config = model.folder / "config.json"
-    config.write_text(config.read_text().replace('"format": 1', '"format": 0'))
+    config.write_text(config.read_text().replace('"format": 2', '"format": 1'))
     (model.folder / "layer-00.safetensors").write_bytes(b"old")
     assert convert(path).layer(0)["attn_q.weight"].shape == (64, 64)
 
@@ -122,6 +122,16 @@ def test_text_is_tokenised_as_text(path: Path) -> None:
     assert tokens.ids[0] == vocabulary().index("the")
     assert {text[a:b] for a, b in tokens.offsets} >= {"the", "é", "<", "中"}
     assert tokenizer.encode("").ids == []
+
+
+def test_the_sentencepiece_tokenizer_of_a_gemma(tmp_path: Path) -> None:
+    path = write_gguf(make_model(GEMMA), tmp_path / "gemma.gguf", sentencepiece=True)
+    tokenizer = TextTokenizer(convert(path).tokenizer)
+    text = "the the <bos>"
+    tokens = tokenizer.encode(text)
+    assert tokens.ids[:2] == [7, 8]
+    assert [text[a:b] for a, b in tokens.offsets[:2]] == ["the", " the"]
+    assert tokenizer.control_id("<bos>") == 2 and 2 not in tokens.ids
 
 
 @pytest.mark.slow

@@ -1,41 +1,24 @@
-"""Head tables, and choosing heads."""
+"""Head tables: those that ship, and the user's own."""
 
 from __future__ import annotations
 
-import hashlib
-from datetime import UTC, date, datetime
-from pathlib import Path
+from datetime import date
 
 import pytest
-import torch
 
-from leadline.cancellation import Cancellation
-from leadline.errors import Cancelled, InputError, ReadingError
-from leadline.evidence import Page
-from leadline.locations import locations
-from leadline.runtime.calibration import (
-    CalibrationQuestion,
-    choose_heads,
-    ndcg,
-    passage_attention,
-)
+from leadline.errors import ReadingError
 from leadline.runtime.catalogue import find
-from leadline.runtime.decoder import Decoder
-from leadline.runtime.gguf_weights import convert
 from leadline.runtime.heads import (
     CalibrationData,
     Head,
     HeadTable,
     ScoredHead,
     find_head_table,
+    own_table_path,
+    save_head_table,
     shipped_head_tables,
 )
-from leadline.runtime.passages import Passage
-from leadline.runtime.tokenizer import TextTokenizer
-from leadline.runtime.windows import WindowBuilder
 from leadline.storage import write_atomically
-
-from .tiny_models import make_model, write_gguf
 
 DIGEST = "ab" * 32
 
@@ -45,37 +28,9 @@ def table(sha256: str = DIGEST) -> HeadTable:
         model_id="mine",
         gguf_sha256=sha256,
         heads=(ScoredHead(layer=3, head=1, score=0.9), ScoredHead(layer=5, head=0, score=0.8)),
-        calibrated_on=CalibrationData(name="mine", sha256="0", questions=2, passages=20),
+        calibrated_on=(CalibrationData(name="mine", sha256="0", questions=2, passages=20),),
         created=date(2026, 1, 1),
     )
-
-
-def passages(*texts: str) -> tuple[Passage, ...]:
-    pages = [
-        Page(
-            page_id=hashlib.sha256(text.encode()).hexdigest(),
-            url="https://a.example",
-            final_url="https://a.example",
-            fetched_at=datetime(2026, 1, 1, tzinfo=UTC),
-            media_type="text/plain",
-            title=f"Title {number}",
-            text=text,
-        )
-        for number, text in enumerate(texts)
-    ]
-    return tuple(Passage(page, 0, len(page.text)) for page in pages)
-
-
-@pytest.fixture
-def tiny(tmp_path: Path) -> tuple[Decoder, WindowBuilder]:
-    weights = convert(write_gguf(make_model("qwen3", context=1024), tmp_path / "tiny.gguf"))
-    return Decoder(weights, last_layer=1), WindowBuilder(TextTokenizer(weights.tokenizer))
-
-
-ITEMS = [
-    CalibrationQuestion("how deep", passages("The sea is deep.", "Bread rises.", "Ships"), (0,)),
-    CalibrationQuestion("what rises", passages("The sea is deep.", "Bread rises.", "Ships"), (1,)),
-]
 
 
 def test_shipped_tables_are_of_catalogue_models_and_say_where_they_come_from() -> None:
@@ -84,7 +39,7 @@ def test_shipped_tables_are_of_catalogue_models_and_say_where_they_come_from() -
     for shipped in tables:
         assert find(shipped.model_id).files[0].sha256 == shipped.gguf_sha256
         assert find_head_table(shipped.gguf_sha256) == shipped
-        assert shipped.calibrated_on.questions >= 30
+        assert sum(data.questions for data in shipped.calibrated_on) >= 30
         scores = [head.score for head in shipped.heads]
         assert scores == sorted(scores, reverse=True)
         assert len(set(shipped.decoder_heads)) == len(shipped.heads)
@@ -98,8 +53,8 @@ def test_the_exit_layer_is_the_last_one_with_a_head() -> None:
 def test_the_users_own_table_comes_first() -> None:
     [shipped, *_] = shipped_head_tables()
     own = table(shipped.gguf_sha256)
-    path = locations().state / "heads" / f"{shipped.gguf_sha256}.json"
-    write_atomically(path, own.model_dump_json())
+    path = save_head_table(own)
+    assert path == own_table_path(shipped.gguf_sha256)
     assert find_head_table(shipped.gguf_sha256) == own
     write_atomically(path, "{}")
     with pytest.raises(ReadingError, match="calibrate again"):
@@ -109,70 +64,3 @@ def test_the_users_own_table_comes_first() -> None:
 def test_a_model_without_a_table_is_told_which_have_one() -> None:
     with pytest.raises(ReadingError, match=r"abababababab.*qwen2\.5-coder-0\.5b"):
         find_head_table(DIGEST)
-
-
-def test_ndcg_of_every_head() -> None:
-    scores = torch.tensor([[3.0, 2.0, 1.0], [1.0, 2.0, 3.0], [1.0, 3.0, 2.0]])
-    torch.testing.assert_close(ndcg(scores, [0]), torch.tensor([1.0, 0.5, 0.5]), rtol=1e-3, atol=0)
-    both = ndcg(scores, [0, 2])
-    expected = [1.5 / 1.6309, 1.5 / 1.6309, (0.6309 + 0.5) / 1.6309]
-    torch.testing.assert_close(both, torch.tensor(expected), rtol=1e-3, atol=0)
-
-
-def test_the_chosen_heads_are_those_that_rank_best_alone(
-    tiny: tuple[Decoder, WindowBuilder],
-) -> None:
-    decoder, windows = tiny
-    told: list[int] = []
-    chosen = choose_heads(
-        decoder, windows, ITEMS, count=3, progress=lambda task, done, total, unit: told.append(done)
-    )
-    every = [Head(layer, head) for layer in range(2) for head in range(4)]
-    quality = torch.stack(
-        [ndcg(passage_attention(decoder, windows, every, item), item.gold) for item in ITEMS]
-    ).mean(dim=0)
-    best = sorted(quality.tolist(), reverse=True)[:3]
-    assert [head.score for head in chosen] == pytest.approx(best, abs=1e-4)
-    assert told == [1, 2]
-
-
-def test_attention_beyond_the_content_free_question(tiny: tuple[Decoder, WindowBuilder]) -> None:
-    decoder, windows = tiny
-    nothing = CalibrationQuestion("N/A", ITEMS[0].passages, (0,))
-    scores = passage_attention(decoder, windows, [Head(0, 0), Head(1, 3)], nothing)
-    assert torch.equal(scores, torch.zeros(2, 3))
-    assert passage_attention(decoder, windows, [Head(0, 0)], ITEMS[0]).shape == (1, 3)
-
-
-def test_calibration_needs_gold_and_other_passages(tiny: tuple[Decoder, WindowBuilder]) -> None:
-    decoder, windows = tiny
-    for gold in ((), (0, 1, 2)):
-        with pytest.raises(InputError, match="gold and other"):
-            choose_heads(decoder, windows, [CalibrationQuestion("q", ITEMS[0].passages, gold)])
-    with pytest.raises(InputError, match="gold and other"):
-        choose_heads(decoder, windows, [])
-
-
-def test_calibration_can_be_stopped(tiny: tuple[Decoder, WindowBuilder]) -> None:
-    cancel = Cancellation()
-    cancel.cancel()
-    with pytest.raises(Cancelled):
-        choose_heads(*tiny, ITEMS, cancel=cancel)
-
-
-def test_a_window_knows_which_characters_each_column_is(
-    tiny: tuple[Decoder, WindowBuilder], tmp_path: Path
-) -> None:
-    _, windows = tiny
-    [whole] = passages("The sea is 3.7 km deep. 海洋很深。 It is salt.")
-    parts = [Passage(whole.page, 0, 23), Passage(whole.page, 24, 29), Passage(whole.page, 30, 41)]
-    window = windows.build(parts)
-    assert [placed.passage for placed in window.passages] == parts
-    for placed in window.passages:
-        assert len(placed.offsets) == placed.stop - placed.start
-        covered = {place for start, end in placed.offsets for place in range(start, end)}
-        assert covered == set(range(placed.passage.start, placed.passage.end))
-    assert window.columns == (window.passages[0].start, window.passages[-1].stop)
-    asked = windows.ask("how deep")
-    assert asked.rows[1] - asked.rows[0] == len(" how deep")
-    assert len(window.ids) < sum(windows.size(part) for part in parts) + windows.overhead("how")

@@ -14,14 +14,17 @@ from leadline.cancellation import Cancellation
 from leadline.errors import Cancelled, ReadingError
 from leadline.evidence import Page
 from leadline.progress import Progress, silent
+from leadline.runtime.attention_method import calibrated_heads
 from leadline.runtime.attention_reader import AttentionReader
 from leadline.runtime.decoder import Decoder
 from leadline.runtime.gguf_weights import convert
-from leadline.runtime.heads import CalibrationData, HeadTable, ScoredHead
+from leadline.runtime.heads import HeadTable, ScoredHead
 from leadline.runtime.passages import Passage
 from leadline.runtime.reader import FirstStageReader, Reader, Reading, ReadingBudget
 from leadline.runtime.sentence_runs import best_run
 from leadline.runtime.tokenizer import TextTokenizer
+from leadline.runtime.window_attention import WindowAttention
+from leadline.runtime.windows import WindowBuilder
 
 from .tiny_models import make_model, write_gguf
 
@@ -78,11 +81,13 @@ def reader(tmp_path: Path) -> AttentionReader:
         model_id="tiny",
         gguf_sha256=weights.config.gguf_sha256,
         heads=(ScoredHead(layer=1, head=2, score=0.9), ScoredHead(layer=0, head=1, score=0.8)),
-        calibrated_on=CalibrationData(name="none", sha256="0", questions=0, passages=0),
+        calibrated_on=(),
         created=date(2026, 1, 1),
     )
     decoder = Decoder(weights, last_layer=table.exit_layer)
-    return AttentionReader(decoder, TextTokenizer(weights.tokenizer), table, WordOverlap())
+    windows = WindowBuilder(TextTokenizer(weights.tokenizer))
+    attention = WindowAttention(decoder, windows, calibrated_heads(table))
+    return AttentionReader(attention, WordOverlap(), model_id="tiny")
 
 
 async def read(reader: Reader, pages: Sequence[Page], **budget: int) -> Reading:
@@ -209,21 +214,6 @@ async def test_a_ranker_that_miscounts_is_refused() -> None:
 def test_empty_budgets_are_refused(budget: dict[str, int]) -> None:
     with pytest.raises(ReadingError, match="above 0"):
         ReadingBudget(**budget)
-
-
-def test_a_decoder_that_ends_too_early_is_refused(tmp_path: Path, reader: AttentionReader) -> None:
-    weights = convert(tmp_path / "tiny.gguf")
-    table = HeadTable(
-        model_id="tiny",
-        gguf_sha256=weights.config.gguf_sha256,
-        heads=(ScoredHead(layer=2, head=0, score=1.0),),
-        calibrated_on=CalibrationData(name="none", sha256="0", questions=0, passages=0),
-        created=date(2026, 1, 1),
-    )
-    with pytest.raises(ReadingError, match="need layer 2"):
-        AttentionReader(
-            Decoder(weights, last_layer=1), TextTokenizer(weights.tokenizer), table, WordOverlap()
-        )
 
 
 @pytest.mark.parametrize(

@@ -1,9 +1,8 @@
-"""``leadline eval``: measure answers on data that can be checked."""
+"""``leadline eval``: measure answers and reading on data that can be checked."""
 
 from __future__ import annotations
 
 import random
-import resource
 import time
 from dataclasses import asdict
 from pathlib import Path
@@ -12,16 +11,39 @@ from typing import TYPE_CHECKING
 import click
 
 from ..cancellation import Cancellation
+from ..errors import ConfigError
+from . import eval_reading
+from .eval_result import evaluation_result, show_result
 from .running import run_async
-from .terminal import note, progress_bars, stdout_console, warn, write_json
+from .terminal import note, progress_bars, stdout_console, warn
 
 if TYPE_CHECKING:
-    from ..evals.cited_answers import Outcome, Row
+    from ..evals.cited_answers import Outcome
+    from ..evals.rows import Row
+
+
+class _Evaluations(click.Group):
+    """The evaluations of reading, and one of answers for each question set that ships."""
+
+    def list_commands(self, ctx: click.Context) -> list[str]:
+        from ..evals import question_set
+
+        return [*self.commands, *question_set.names()]
+
+    def get_command(self, ctx: click.Context, name: str) -> click.Command | None:
+        if name in self.commands:
+            return self.commands[name]
+        known = self.list_commands(ctx)
+        if name not in known:
+            raise ConfigError(
+                f"no evaluation is called {name!r}", remedy=f"there are: {', '.join(known)}"
+            )
+        return _cited_answers
 
 
 @click.group("eval")
 def eval_() -> None:
-    """Measure answers on data that can be checked."""
+    """Measure answers and reading on data that can be checked."""
 
 
 @eval_.command("list")
@@ -32,14 +54,24 @@ def list_evals() -> None:
     from ..evals import question_set
 
     table = Table("name", "questions", "about", box=None)
+    for name, about in eval_reading.ABOUT.items():
+        table.add_row(name, "", about)
     for name in question_set.names():
         loaded = question_set.load(name)
         table.add_row(name, str(len(loaded.questions)), loaded.about)
     stdout_console().print(table)
 
 
-@eval_.command("run")
-@click.argument("name")
+@eval_.group("run", cls=_Evaluations, commands=eval_reading.COMMANDS)
+def run_eval() -> None:
+    """Run an evaluation over the data in --data.
+
+    A run of reading that was interrupted goes on where it stopped when the same command is given.
+    """
+
+
+@click.command("answers")
+@click.pass_context
 @click.option(
     "--data",
     required=True,
@@ -53,8 +85,8 @@ def list_evals() -> None:
 @click.option("--reader", help='Model that reads: an id, or "none".')
 @click.option("--closed-book/--no-closed-book", default=True, help="Ask the model alone as well.")
 @click.option("--json", "as_json", is_flag=True, help="Print one JSON object.")
-def run_eval(
-    name: str,
+def _cited_answers(
+    ctx: click.Context,
     data: Path,
     limit: int | None,
     seed: int | None,
@@ -64,13 +96,14 @@ def run_eval(
     closed_book: bool,
     as_json: bool,
 ) -> None:
-    """Run the evaluation NAME over the documents in --data."""
+    """Answer the questions of this set from the documents in --data."""
     from ..agent.assembly import Wishes, open_engine, open_researcher
     from ..evals import cited_answers, machine, question_set
     from ..locations import locations
     from ..settings import load_settings
     from ..tools.page_store import PageStore
 
+    name = ctx.info_name or ""
     questions = list(question_set.load(name).questions)
     if seed is not None:
         random.Random(seed).shuffle(questions)
@@ -107,20 +140,16 @@ def run_eval(
         return rows, [*found, *alone]
 
     rows, outcomes = run_async(measure)
-    result = {
-        "name": name,
-        "data": {"path": str(data), "digest": machine.digest_of_folder(data), "n": len(questions)},
-        "settings": settings.model_dump(mode="json", exclude={"endpoint_key"}),
-        "machine": machine.describe_machine(),
-        "rows": [asdict(row) for row in rows],
-        "seconds": round(time.monotonic() - started, 1),
-        "peak_memory_mib": resource.getrusage(resource.RUSAGE_SELF).ru_maxrss // 1024,
-        "questions": [asdict(outcome) for outcome in outcomes],
-    }
-    if as_json:
-        write_json(result)
-    else:
-        _print_rows(rows)
+    digest = machine.digest_of_folder(data)
+    result = evaluation_result(
+        name,
+        data={"path": str(data), "digest": digest, "n": len(questions)},
+        settings=settings.model_dump(mode="json", exclude={"endpoint_key"}),
+        rows=rows,
+        seconds=time.monotonic() - started,
+        questions=[asdict(outcome) for outcome in outcomes],
+    )
+    show_result(result, as_json=as_json)
 
 
 def _tell(outcome: Outcome) -> None:
@@ -128,13 +157,3 @@ def _tell(outcome: Outcome) -> None:
     cited = ", gold page cited" if outcome.gold_cited else ""
     note(f"{outcome.seconds:5.0f} s  {outcome.status}, {verdict}{cited}: {outcome.question}")
     note(f"         {outcome.answer}")
-
-
-def _print_rows(rows: list[Row]) -> None:
-    from rich.table import Table
-
-    table = Table("method", "metric", "value", "95 %", "n", box=None)
-    for row in rows:
-        interval = f"{row.low:.2f}–{row.high:.2f}"
-        table.add_row(row.method, row.metric, f"{row.value:.2f}", interval, str(row.n))
-    stdout_console().print(table)

@@ -11,15 +11,18 @@ import click
 from .. import __version__
 from ..errors import LeadlineError
 from .exit_codes import ExitCode, exit_code_for
+from .safe_text import safe_text
 
 _COMMANDS = {
     "ask": "Research a question and print the cited report (the default command).",
     "corpus": "Add, list, search and remove indexed folders and sites.",
     "demo": "Ask the Python language reference a set question.",
     "doctor": "Say what works on this machine, and why the rest does not.",
-    "eval": "Measure answers on data that can be checked.",
+    "eval": "Measure answers and reading on data that can be checked.",
     "fetch": "Show a web page as a searcher would see it.",
     "models": "List, pull, locate and verify models.",
+    "read": "Show what a file, a web page or a folder says to a question.",
+    "reader": "Find and show the attention heads that a model reads with.",
     "runs": "List and show past runs.",
 }
 
@@ -78,7 +81,7 @@ def run(arguments: list[str] | None = None) -> int:
         status = leadline.main(arguments, prog_name="leadline", standalone_mode=False)
         return int(status or ExitCode.OK)
     except LeadlineError as error:
-        click.echo(f"leadline: {error}", err=True)
+        click.echo(f"leadline: {safe_text(str(error))}", err=True)
         return exit_code_for(error)
     except click.ClickException as error:
         error.show()

@@ -16,6 +16,7 @@ import click
 from ..errors import InputError
 from ..progress import Progress, silent
 from ..storage import write_atomically
+from .safe_text import safe_text
 
 if TYPE_CHECKING:
     from rich.console import Console
@@ -55,12 +56,12 @@ def write_jsonl(value: object) -> None:
 
 def note(message: str) -> None:
     """Tell the user something on stderr."""
-    click.echo(click.style(message, dim=True), err=True)
+    click.echo(click.style(safe_text(message), dim=True), err=True)
 
 
 def warn(message: str) -> None:
     """Warn the user on stderr."""
-    click.echo(click.style("warning: ", fg="yellow") + message, err=True)
+    click.echo(click.style("warning: ", fg="yellow") + safe_text(message), err=True)
 
 
 def stderr_console() -> Console:

@@ -1,0 +1,236 @@
+"""Evaluations of reading, as commands under ``leadline eval run``."""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from collections.abc import Awaitable, Callable
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Literal, TypedDict, TypeVar, Unpack
+
+import click
+
+from ..cancellation import Cancellation
+from .eval_result import evaluation_result, show_result
+from .running import run_async
+from .terminal import note, progress_bars, warn
+
+if TYPE_CHECKING:
+    from ..evals.trials import Evaluation, FinishedTrials
+    from ..progress import Progress
+    from ..settings import Settings
+
+    Load = Callable[[Settings, Cancellation, Progress], Awaitable[Evaluation]]
+
+F = TypeVar("F", bound=Callable[..., Any])
+
+ABOUT = {
+    "multihop": "Paragraphs that a question needs, among its own or all (MuSiQue, HotpotQA).",
+    "rerank": "Re-ranking of BM25's best hundred passages (TREC Deep Learning 2019).",
+    "needle": "Paragraphs and stories hidden in long texts (XQuAD and bAbI in Wikipedia pages).",
+    "filings": "The sheets that hold the answer in company filings (FinanceBench).",
+}
+
+
+class _Shared(TypedDict):
+    """Options of every evaluation of reading, its data apart."""
+
+    methods: tuple[str, ...]
+    reader: str | None
+    fresh: bool
+    as_json: bool
+
+
+def _names(ctx: click.Context, param: click.Parameter, value: str) -> tuple[str, ...]:
+    """What commas part."""
+    return tuple(part.strip() for part in value.split(",") if part.strip())
+
+
+def _sizes(ctx: click.Context, param: click.Parameter, value: str) -> tuple[int, ...]:
+    """Whole numbers above 0, parted by commas."""
+    parts = _names(ctx, param, value)
+    if not parts or not all(part.isdecimal() and int(part) for part in parts):
+        raise click.BadParameter(f"{value!r} is no list of numbers such as 128000,512000")
+    return tuple(int(part) for part in parts)
+
+
+_data = click.option(
+    "--data",
+    required=True,
+    type=click.Path(exists=True, file_okay=False, path_type=Path),
+    help="The folder of data, laid out as published.",
+)
+_limit = click.option("--limit", type=click.IntRange(1), help="Take the first N questions.")
+_seed = click.option("--seed", type=int, help="Shuffle first.")
+_sets = click.option("--sets", callback=_names, default="", help="Some sets, parted by commas.")
+_as_json = click.option("--json", "as_json", is_flag=True, help="Print one JSON object.")
+
+
+def _shared(command: F) -> F:
+    """The options of :class:`_Shared`."""
+    for option in (
+        _as_json,
+        click.option("--fresh", is_flag=True, help="Forget what an interrupted run finished."),
+        click.option("--reader", help='Model of the method "reader": an id, or "none".'),
+        click.option(
+            "--methods",
+            callback=_names,
+            default="bm25,minilm,fusion,reader",
+            show_default=True,
+            help="What to measure, parted by commas.",
+        ),
+    ):
+        command = option(command)
+    return command
+
+
+@click.command("multihop", help=ABOUT["multihop"])
+@_data
+@_sets
+@click.option(
+    "--part",
+    type=click.Choice(["calibration", "held-out", "all"]),
+    default="held-out",
+    show_default=True,
+    help="Heads are calibrated on the first 50 questions of each set.",
+)
+@_limit
+@_seed
+@_shared
+def _multihop(
+    data: Path,
+    sets: tuple[str, ...],
+    part: Literal["calibration", "held-out", "all"],
+    limit: int | None,
+    seed: int | None,
+    **shared: Unpack[_Shared],
+) -> None:
+    async def load(settings: Settings, cancel: Cancellation, progress: Progress) -> Evaluation:
+        from ..evals import multihop
+
+        return multihop.load(data, sets=sets, part=part, limit=limit, seed=seed)
+
+    _measure_reading(data, load, **shared)
+
+
+@click.command("rerank", help=ABOUT["rerank"])
+@_data
+@_limit
+@_seed
+@_shared
+def _rerank(data: Path, limit: int | None, seed: int | None, **shared: Unpack[_Shared]) -> None:
+    async def load(settings: Settings, cancel: Cancellation, progress: Progress) -> Evaluation:
+        from ..evals import rerank
+
+        return rerank.load(data, limit=limit, seed=seed)
+
+    _measure_reading(data, load, **shared)
+
+
+@click.command("needle")
+@_data
+@_sets
+@click.option(
+    "--tokens",
+    callback=_sizes,
+    default="128000,512000,1000000",
+    show_default=True,
+    help="Sizes of the long texts.",
+)
+@click.option(
+    "--needles",
+    type=click.IntRange(1),
+    default=3,
+    show_default=True,
+    help="Questions for each size and depth, and for each size and task of bAbI.",
+)
+@_seed
+@_shared
+def _needle(
+    data: Path,
+    sets: tuple[str, ...],
+    tokens: tuple[int, ...],
+    needles: int,
+    seed: int | None,
+    **shared: Unpack[_Shared],
+) -> None:
+    """Paragraphs and stories hidden in long texts.
+
+    --data holds the folders wikitables, xquad and babi. Tokens are the reader's.
+    """
+
+    async def load(settings: Settings, cancel: Cancellation, progress: Progress) -> Evaluation:
+        from ..evals import needle
+
+        return await needle.load(
+            data,
+            settings=settings,
+            sets=sets,
+            sizes=tokens,
+            needles=needles,
+            seed=seed,
+            cancel=cancel,
+            progress=progress,
+        )
+
+    _measure_reading(data, load, **shared)
+
+
+@click.command("filings", help=ABOUT["filings"])
+@_data
+@_limit
+@_seed
+@_shared
+def _filings(data: Path, limit: int | None, seed: int | None, **shared: Unpack[_Shared]) -> None:
+    async def load(settings: Settings, cancel: Cancellation, progress: Progress) -> Evaluation:
+        from ..evals import filings
+
+        return await filings.load(
+            data, settings=settings, limit=limit, seed=seed, cancel=cancel, progress=progress
+        )
+
+    _measure_reading(data, load, **shared)
+
+
+def _measure_reading(data: Path, load: Load, **shared: Unpack[_Shared]) -> None:
+    """Load an evaluation, measure the methods, print the rows."""
+    from ..evals import machine, scores
+    from ..evals.bench import Bench
+    from ..evals.methods import check_methods
+    from ..evals.trials import FinishedTrials, run_trials
+    from ..settings import load_settings
+
+    methods = shared["methods"]
+    check_methods(methods)
+    settings = load_settings(reader=shared["reader"])
+    read_with = settings.model_dump(include={"reader", "embedder", "reading_tokens"})
+    started = time.monotonic()
+
+    async def measure(cancel: Cancellation) -> tuple[dict[str, Any], FinishedTrials]:
+        with progress_bars() as progress:
+            evaluation = await load(settings, cancel, progress)
+            digest = await asyncio.to_thread(machine.digest_of_folders, evaluation.folders)
+            chosen = {**evaluation.settings, "methods": methods, **read_with}
+            finished = FinishedTrials.of_run(evaluation.name, digest, chosen)
+            if shared["fresh"]:
+                finished.forget()
+            if resumed := len(finished):
+                note(f"{resumed} answers were measured before; --fresh measures them again")
+            bench = Bench(settings, cancel=cancel, progress=progress, warn=warn)
+            found = await run_trials(evaluation, methods, finished, bench)
+        result = evaluation_result(
+            evaluation.name,
+            data={"path": str(data), "digest": digest, "n": evaluation.questions},
+            settings=chosen,
+            rows=scores.rows(found),
+            seconds=time.monotonic() - started,
+            questions=[score.model_dump() for score in found],
+        )
+        return {**result, "resumed": resumed}, finished
+
+    result, finished = run_async(measure)
+    show_result(result, as_json=shared["as_json"])
+    finished.forget()
+
+
+COMMANDS = (_multihop, _rerank, _needle, _filings)

@@ -1,0 +1,121 @@
+"""``leadline eval`` on small data sets."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import pytest
+
+from leadline.cli.exit_codes import ExitCode
+from leadline.cli.main import run
+from leadline.locations import locations
+
+from ..evals.tiny_data import (
+    write_babi,
+    write_financebench,
+    write_multihop,
+    write_trec,
+    write_wikitables,
+    write_xquad,
+)
+
+
+def test_every_evaluation_is_listed(capsys: pytest.CaptureFixture[str]) -> None:
+    assert run(["eval", "list"]) == ExitCode.OK
+    listed = capsys.readouterr().out
+    assert run(["eval", "run", "--help"]) == ExitCode.OK
+    helped = capsys.readouterr().out
+    for name in ("multihop", "rerank", "needle", "filings", "sqlite-docs"):
+        assert name in listed
+        assert f"\n  {name} " in helped
+
+
+def test_multihop_as_json(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    folder = write_multihop(tmp_path / "multihop")
+    arguments = ["--data", str(folder), "--methods", "bm25", "--limit", "1", "--json"]
+    assert run(["eval", "run", "multihop", *arguments]) == ExitCode.OK
+    captured = capsys.readouterr()
+    result = json.loads(captured.out)
+    assert result["name"] == "multihop"
+    assert result["data"]["path"] == str(folder)
+    assert len(result["data"]["digest"]) == 64
+    assert result["data"]["n"] == 4
+    assert (result["settings"]["part"], result["settings"]["methods"]) == ("held-out", ["bm25"])
+    assert {"machine", "seconds", "questions"} <= result.keys()
+    [row] = [r for r in result["rows"] if (r["set"], r["metric"]) == ("musique-pool", "recall@2")]
+    assert row.keys() == {"method", "model", "set", "metric", "value", "low", "high", "n"}
+    assert (row["method"], row["model"], row["value"], row["n"]) == ("bm25", "none", 0.5, 1)
+    assert "multihop, bm25: 4/4 questions" in captured.err
+    assert list((locations().cache / "evals").iterdir()) == []
+
+
+def test_rerank_as_a_table(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    folder = write_trec(tmp_path / "trec")
+    assert run(["eval", "run", "rerank", "--data", str(folder), "--methods", "bm25"]) == 0
+    lines = [line.split() for line in capsys.readouterr().out.splitlines()]
+    [best] = [line for line in lines if line[1:3] == ["best", "possible"]]
+    [bm25] = [line for line in lines if line[1:3] == ["bm25", "ndcg@10"]]
+    assert best[4] == bm25[3]
+
+
+def test_needle_without_a_model(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    write_wikitables(tmp_path / "wikitables")
+    write_xquad(tmp_path / "xquad")
+    write_babi(tmp_path / "babi")
+    arguments = ["--tokens", "900,1800", "--needles", "1", "--methods", "bm25,reader", "--json"]
+    arguments += ["--reader", "none", "--data", str(tmp_path)]
+    assert run(["eval", "run", "needle", *arguments]) == ExitCode.OK
+    result = json.loads(capsys.readouterr().out)
+    values = {(row["set"], row["method"]): row["value"] for row in result["rows"][::-1]}
+    assert values["xquad", "bm25"] == values["xquad", "reader"] == 1.0
+    assert set(result["settings"]["haystacks"]) == {"900", "1800"}
+    assert result["data"]["n"] == 2 * (5 + 3)
+
+
+def test_filings_as_json(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    folder = write_financebench(tmp_path)
+    arguments = ["--data", str(folder), "--methods", "bm25", "--json"]
+    assert run(["eval", "run", "filings", *arguments]) == ExitCode.OK
+    result = json.loads(capsys.readouterr().out)
+    assert {row["metric"] for row in result["rows"]} >= {"gold sheet@1", "gold sheet@10"}
+
+
+@pytest.mark.parametrize(
+    ("arguments", "words"),
+    [
+        (["nothing"], "there are: multihop, rerank, needle, filings, sqlite-docs"),
+        (["multihop", "--methods", "bm26"], "no reading method is called 'bm26'"),
+        (["multihop", "--methods", ","], "no method is named"),
+        (["multihop", "--sets", "2wiki"], "no set is called '2wiki'"),
+        (["multihop", "--methods", "bm25"], "musique_train.json"),
+        (["rerank", "--methods", "bm25"], "qrels.txt"),
+        (["needle", "--methods", "bm25"], "xquad.en.json"),
+        (["needle", "--tokens", "many"], "no list of numbers"),
+        (["filings", "--methods", "bm25"], "questions.jsonl"),
+    ],
+)
+def test_what_cannot_be_measured_says_why(
+    arguments: list[str],
+    words: str,
+    tmp_path: Path,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    if arguments != ["nothing"]:
+        arguments = [*arguments, "--data", str(tmp_path)]
+    assert run(["eval", "run", *arguments]) == ExitCode.USAGE
+    assert words in capsys.readouterr().err
+
+
+def test_an_interrupted_run_is_taken_up_or_forgotten(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    folder = write_trec(tmp_path / "trec")
+    # The second method's model is not here: what the first one found is kept.
+    command = ["eval", "run", "rerank", "--data", str(folder), "--methods", "bm25,minilm"]
+    assert run(command) == ExitCode.UNAVAILABLE
+    assert "models pull all-minilm-l6-v2" in capsys.readouterr().err
+    assert run(command) == ExitCode.UNAVAILABLE
+    assert "2 answers were measured before" in capsys.readouterr().err
+    assert run([*command, "--fresh"]) == ExitCode.UNAVAILABLE
+    assert "before" not in capsys.readouterr().err
