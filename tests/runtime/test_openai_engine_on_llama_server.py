@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import os
 import socket
 import subprocess
@@ -39,37 +40,59 @@ class Server:
 
 @pytest.fixture
 def server(model_file: Callable[[str], Path], tmp_path: Path) -> Iterator[Server]:
-    """A server that has smollm2-135m with a window of 2,048 tokens."""
+    """A server that has smollm2-135m with a window of 2,048 tokens, and has answered once.
+
+    What it logged is shown when a test fails. One that breaks off its first answer, whoever asks,
+    is replaced, once.
+    """
     pytest.importorskip("fastapi", reason="llama-cpp-python's server extra is not installed")
+    log = tmp_path / "server.log"
+    started = _start(model_file("smollm2-135m"), log)
+    try:
+        try:
+            _wait_until_it_answers(started)
+        except httpx.RemoteProtocolError as error:
+            print(f"the server broke off its first answer ({error}):\n{log.read_text()}")
+            _stop(started)
+            started = _start(model_file("smollm2-135m"), log)
+            _wait_until_it_answers(started)
+        yield started
+    finally:
+        _stop(started)
+        print(log.read_text())
+
+
+def _start(model: Path, log: Path) -> Server:
     with socket.socket() as free:
         free.bind(("127.0.0.1", 0))
         port = free.getsockname()[1]
     command = [sys.executable, "-m", "llama_cpp.server", "--host", "127.0.0.1"]
     command += ["--port", str(port), "--n_ctx", "2048", "--model_alias", "smollm2-135m"]
-    command += ["--model", str(model_file("smollm2-135m"))]
-    with (tmp_path / "server.log").open("wb") as log:
+    command += ["--model", str(model)]
+    with log.open("wb") as output:
         process = subprocess.Popen(
-            command, stdout=log, stderr=log, env={**os.environ, "OMP_WAIT_POLICY": "passive"}
+            command, stdout=output, stderr=output, env={**os.environ, "OMP_WAIT_POLICY": "passive"}
         )
-    url = f"http://127.0.0.1:{port}/v1"
-    try:
-        _wait_until_it_answers(url, process)
-        yield Server(url, process)
-    finally:
-        process.terminate()
-        process.wait(10)
+    return Server(f"http://127.0.0.1:{port}/v1", process)
 
 
-def _wait_until_it_answers(url: str, process: subprocess.Popen[bytes]) -> None:
+def _stop(server: Server) -> None:
+    server.process.terminate()
+    server.process.wait(10)
+
+
+def _wait_until_it_answers(server: Server) -> None:
+    """Raises RemoteProtocolError if the server breaks off its first answer."""
     deadline = time.monotonic() + 60
-    while time.monotonic() < deadline:
-        assert process.poll() is None, "the server ended"
-        try:
-            httpx.get(f"{url}/models").raise_for_status()
-            return
-        except httpx.HTTPError:
-            time.sleep(0.2)
-    raise AssertionError("the server did not start")
+    while True:
+        assert server.process.poll() is None, "the server ended"
+        assert time.monotonic() < deadline, "the server did not start"
+        with contextlib.suppress(httpx.ConnectError):
+            httpx.get(f"{server.url}/models", timeout=60).raise_for_status()
+            break
+        time.sleep(0.2)
+    question = {"messages": [{"role": "user", "content": "Hello"}], "max_tokens": 2, "stream": True}
+    httpx.post(f"{server.url}/chat/completions", json=question, timeout=60).raise_for_status()
 
 
 async def test_a_real_server(server: Server) -> None:
