@@ -26,7 +26,7 @@ def test_every_evaluation_is_listed(capsys: pytest.CaptureFixture[str]) -> None:
     listed = capsys.readouterr().out
     assert run(["eval", "run", "--help"]) == ExitCode.OK
     helped = capsys.readouterr().out
-    for name in ("multihop", "rerank", "needle", "filings", "sqlite-docs"):
+    for name in ("multihop", "rerank", "needle", "filings", "published", "sqlite-docs"):
         assert name in listed
         assert f"\n  {name} " in helped
 
@@ -84,7 +84,7 @@ def test_filings_as_json(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> 
 @pytest.mark.parametrize(
     ("arguments", "words"),
     [
-        (["nothing"], "there are: multihop, rerank, needle, filings, sqlite-docs"),
+        (["nothing"], "there are: multihop, rerank, needle, filings, published, sqlite-docs"),
         (["multihop", "--methods", "bm26"], "no reading method is called 'bm26'"),
         (["multihop", "--methods", ","], "no method is named"),
         (["multihop", "--sets", "2wiki"], "no set is called '2wiki'"),

@@ -29,6 +29,7 @@ ABOUT = {
     "rerank": "Re-ranking of BM25's best hundred passages (TREC Deep Learning 2019).",
     "needle": "Paragraphs and stories hidden in long texts (XQuAD and bAbI in Wikipedia pages).",
     "filings": "The sheets that hold the answer in company filings (FinanceBench).",
+    "published": "Our InfiniRetri beside the published package (MuSiQue), for those who have it.",
 }
 
 
@@ -192,6 +193,55 @@ def _filings(data: Path, limit: int | None, seed: int | None, **shared: Unpack[_
     _measure_reading(data, load, **shared)
 
 
+@click.command("published", help=ABOUT["published"])
+@_data
+@click.option("--limit", type=click.IntRange(1), default=10, show_default=True, help="Questions.")
+@click.option(
+    "--precision",
+    type=click.Choice(["bfloat16", "float32"]),
+    default="bfloat16",
+    show_default=True,
+    help="In which both compute.",
+)
+@click.option("--reader", help="Model of both: an id.")
+@_as_json
+def _published(
+    data: Path,
+    limit: int,
+    precision: Literal["bfloat16", "float32"],
+    reader: str | None,
+    as_json: bool,
+) -> None:
+    from ..evals import machine, published, scores
+    from ..runtime.catalogue import resolve
+    from ..settings import load_settings
+    from ..threads import in_thread
+
+    files = resolve(load_settings(reader=reader).reader)
+    started = time.monotonic()
+
+    async def measure(cancel: Cancellation) -> published.Comparison:
+        with progress_bars() as progress:
+
+            def work(stop: Cancellation) -> published.Comparison:
+                return published.compare(
+                    data, files, limit=limit, precision=precision, cancel=stop, progress=progress
+                )
+
+            return await in_thread(work, cancel=cancel)
+
+    found = run_async(measure)
+    result = evaluation_result(
+        "published",
+        data={"path": str(data), "digest": machine.digest_of_folder(data), "n": limit},
+        settings={"reader": files.id, "precision": precision, "text_tokens": found.tokens},
+        rows=scores.rows(found.scores),
+        seconds=time.monotonic() - started,
+        questions=[score.model_dump() for score in found.scores],
+    )
+    show_result(result, as_json=as_json)
+
+
 def _measure_reading(data: Path, load: Load, **shared: Unpack[_Shared]) -> None:
     """Load an evaluation, measure the methods, print the rows."""
     from ..evals import machine, scores
@@ -233,4 +283,4 @@ def _measure_reading(data: Path, load: Load, **shared: Unpack[_Shared]) -> None:
     finished.forget()
 
 
-COMMANDS = (_multihop, _rerank, _needle, _filings)
+COMMANDS = (_multihop, _rerank, _needle, _filings, _published)
