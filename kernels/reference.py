@@ -2,8 +2,9 @@
 
 Tensors are of one sequence: queries ``(query heads, rows, head width)``, keys and values
 ``(key heads, columns, head width)``. Query head ``h`` belongs to key head
-``h // (query heads // key heads)``. The rows are the last ones of the sequence, so that row ``i``
-of ``rows`` sees the columns up to ``columns - rows + i``.
+``h // (query heads // key heads)`` (grouped queries, arXiv 2305.13245). In causal functions the
+rows are the last ones of the sequence, so that row ``i`` of ``rows`` sees the columns up to
+``columns - rows + i``. All functions take float32, bfloat16 and float16 and any strides.
 """
 
 from __future__ import annotations
@@ -15,31 +16,63 @@ import torch
 from torch import Tensor
 from torch.nn.functional import scaled_dot_product_attention
 
-from ..errors import ReadingError
+from .block_sparse import block_visibility, check_blocks
+from .checks import (
+    check_attention,
+    check_cached,
+    check_causal,
+    check_elsewhere,
+    check_finite,
+    check_lengths,
+    check_scores,
+    windows,
+)
+from .quantization import QuantizedLinear, check_rows
+from .quantization import quantize_linear as pack_linear
+
+__all__ = [
+    "NAME",
+    "attend_cached",
+    "linear_w8a8",
+    "pack_linear",
+    "prefill_attention",
+    "prefill_windows",
+    "score_cached",
+    "score_rows",
+]
 
 NAME = "torch"
 
-_DTYPES = (torch.float32, torch.bfloat16, torch.float16)
+_flash = torch.ops.aten._scaled_dot_product_flash_attention_for_cpu
+"""The one in torch that also returns the logarithm of each row's sum."""
 
 
-def prefill_attention(query: Tensor, key: Tensor, value: Tensor) -> Tensor:
+def prefill_attention(
+    query: Tensor, key: Tensor, value: Tensor, *, blocks: Tensor | None = None
+) -> Tensor:
     """Causal grouped-query attention of the last rows of a sequence.
 
     Args:
-        query: ``(H, M, D)``, float32, bfloat16 or float16.
+        query: ``(H, M, D)``.
         key, value: ``(G, N, D)`` of the same type, ``G`` divides ``H``, ``N >= M``.
+        blocks: which blocks of columns the rows of a block see, as
+            :func:`~.block_sparse.choose_blocks` makes them; all when not given.
 
     Returns:
         ``(H, M, D)`` of the same type.
 
     Raises:
-        ReadingError: shapes or types do not fit together, or the result is not finite.
+        ReadingError: shapes or types do not fit together, or a number is not finite.
     """
-    rows, columns = _checked(query, key)
-    if value.shape != key.shape or value.dtype != key.dtype:
-        raise ReadingError(f"values {_describe(value)} do not fit keys {_describe(key)}")
+    check_causal(query, key, value)
+    check_finite(query, "queries")
+    check_finite(key, "keys")
+    rows, columns = query.shape[1], key.shape[1]
     mask = None
-    if 1 < rows < columns:
+    if blocks is not None:
+        check_blocks(blocks, query, key)
+        mask = block_visibility(blocks, rows, columns)
+    elif 1 < rows < columns:
         mask = torch.ones(rows, columns, dtype=torch.bool, device=query.device)
         mask = mask.tril(diagonal=columns - rows)
     attended = scaled_dot_product_attention(
@@ -47,10 +80,64 @@ def prefill_attention(query: Tensor, key: Tensor, value: Tensor) -> Tensor:
         key[None],
         value[None],
         attn_mask=mask,
-        is_causal=rows == columns,
+        is_causal=mask is None and rows == columns,
         enable_gqa=query.shape[0] != key.shape[0],
     )[0]
-    return _finite(attended, "attended values")
+    return check_finite(attended, "attended values")
+
+
+def prefill_windows(query: Tensor, key: Tensor, value: Tensor, lengths: Sequence[int]) -> Tensor:
+    """Causal attention of windows that lie one behind the other and see themselves alone.
+
+    Args:
+        query: ``(H, M, D)``; ``key``, ``value``: ``(G, M, D)`` of the same type.
+        lengths: rows of each window; their sum is ``M``.
+
+    Returns:
+        ``(H, M, D)`` of the same type.
+
+    Raises:
+        ReadingError: as :func:`prefill_attention`, or the lengths do not make ``M``.
+    """
+    check_lengths(query, lengths)
+    check_causal(query, key, value)
+    parts = [
+        prefill_attention(query[:, rows], key[:, rows], value[:, rows]) for rows in windows(lengths)
+    ]
+    return torch.cat(parts, dim=1)
+
+
+def attend_cached(
+    query: Tensor, keys: Sequence[Tensor], values: Sequence[Tensor], lengths: Sequence[int]
+) -> tuple[Tensor, Tensor]:
+    """Attention of rows to all columns of a window that was read before, for many windows.
+
+    What the rows also see elsewhere is merged by the sums, as partial results are in
+    FlashAttention (arXiv 2205.14135).
+
+    Args:
+        query: ``(H, M, D)``: the rows of the first window, then those of the second, and so on.
+        keys, values: of each window ``(G, N, D)`` of the same type; ``N`` may differ.
+        lengths: how many rows each window has; their sum is ``M``.
+
+    Returns:
+        ``(H, M, D)`` of the same type, and ``(H, M)`` float32: the natural logarithm of each row's
+        sum of exponentials.
+
+    Raises:
+        ReadingError: shapes or types do not fit together, or a number is not finite.
+    """
+    check_cached(query, keys, values, lengths)
+    attended, sums = [], []
+    for place, key, value in zip(windows(lengths), keys, values, strict=True):
+        rows = query[:, place]
+        # Rows that all see the same: those of a key head's queries are as good as one head's.
+        folded = rows.reshape(key.shape[0], -1, key.shape[2])
+        part, logarithms = _flash(folded[None], key[None], value[None], 0.0, False)
+        attended.append(part[0].reshape(rows.shape))
+        sums.append(logarithms[0].reshape(rows.shape[:2]))
+    check_finite(torch.cat(sums, dim=1), "sums")
+    return check_finite(torch.cat(attended, dim=1), "attended values"), torch.cat(sums, dim=1)
 
 
 def score_rows(
@@ -77,50 +164,85 @@ def score_rows(
         ``(len(heads), stop - start)`` in float32.
 
     Raises:
-        ReadingError: shapes, types, heads or columns do not fit, or a score is not finite.
+        ReadingError: shapes, types, heads or columns do not fit, or a number is not finite.
     """
-    rows, total = _checked(query, key)
-    start, stop = columns
-    if not 0 <= start < stop <= total:
-        raise ReadingError(f"columns {start}:{stop} do not lie in {total}")
-    if not all(0 <= head < query.shape[0] for head in heads):
-        raise ReadingError(f"heads {list(heads)} do not lie in {query.shape[0]}")
-    if row_weights is None:
-        row_weights = torch.full((rows,), 1 / rows, device=query.device)
-    elif row_weights.shape != (rows,):
-        raise ReadingError(f"weights {_describe(row_weights)} do not fit {rows} rows")
+    check_causal(query, key)
+    rows, total = query.shape[1], key.shape[1]
+    weights = check_scores(query, total, heads, columns, row_weights)
+    check_finite(query, "queries")
+    check_finite(key, "keys")
     group = query.shape[0] // key.shape[0]
     visible = torch.arange(total, device=query.device) <= torch.arange(
         total - rows, total, device=query.device
     ).unsqueeze(1)
-    scores = torch.empty(len(heads), stop - start, device=query.device)
+    scores = torch.empty(len(heads), columns[1] - columns[0], device=query.device)
     for place, head in enumerate(heads):
         logits = query[head].float() @ key[head // group].float().T / math.sqrt(query.shape[-1])
         probabilities = logits.masked_fill_(~visible, -math.inf).softmax(dim=-1)
-        scores[place] = row_weights.float() @ probabilities[:, start:stop]
-    return _finite(scores, "scores")
+        scores[place] = weights @ probabilities[:, columns[0] : columns[1]]
+    return check_finite(scores, "scores")
 
 
-def _checked(query: Tensor, key: Tensor) -> tuple[int, int]:
-    """``(rows, columns)`` of tensors that fit together."""
-    if query.ndim != 3 or key.ndim != 3 or 0 in (*query.shape, *key.shape):
-        raise ReadingError(f"queries {_describe(query)} and keys {_describe(key)} are not 3-d")
-    if query.dtype not in _DTYPES or query.dtype != key.dtype:
-        raise ReadingError(f"queries {_describe(query)} and keys {_describe(key)} differ in type")
-    if query.shape[2] != key.shape[2] or query.shape[0] % key.shape[0]:
-        raise ReadingError(f"queries {_describe(query)} do not fit keys {_describe(key)}")
-    if query.shape[1] > key.shape[1]:
-        raise ReadingError(f"{query.shape[1]} rows do not fit {key.shape[1]} columns")
-    _finite(query, "queries")
-    _finite(key, "keys")
-    return query.shape[1], key.shape[1]
+def score_cached(
+    query: Tensor,
+    key: Tensor,
+    elsewhere: Tensor,
+    *,
+    heads: Sequence[int],
+    columns: tuple[int, int],
+    row_weights: Tensor | None = None,
+) -> Tensor:
+    """How much rows attend to columns of a window that was read before and that they see wholly.
+
+    Args:
+        query: ``(H, M, D)``.
+        key: ``(G, N, D)`` of the same type, ``G`` divides ``H``.
+        elsewhere: ``(H, M)`` float32: the natural logarithm of each row's sum of exponentials over
+            the columns outside this window, which its softmax also covers.
+        heads: query heads to score.
+        columns: ``(start, stop)`` in ``[0, N]``.
+        row_weights: ``(M,)``; the mean over the rows when not given.
+
+    Returns:
+        ``(len(heads), stop - start)`` in float32.
+
+    Raises:
+        ReadingError: shapes, types, heads or columns do not fit, or a number is not finite.
+    """
+    check_attention(query, key)
+    check_elsewhere(query, elsewhere)
+    weights = check_scores(query, key.shape[1], heads, columns, row_weights)
+    group = query.shape[0] // key.shape[0]
+    scores = torch.empty(len(heads), columns[1] - columns[0], device=query.device)
+    for place, head in enumerate(heads):
+        logits = query[head].float() @ key[head // group].float().T / math.sqrt(query.shape[-1])
+        sums = torch.logaddexp(logits.logsumexp(dim=-1), elsewhere[head].float())
+        shares = (logits[:, columns[0] : columns[1]] - sums.unsqueeze(-1)).exp_()
+        scores[place] = weights @ shares
+    return check_finite(scores, "scores")
 
 
-def _finite(result: Tensor, name: str) -> Tensor:
-    if not bool(result.isfinite().all()):
-        raise ReadingError(f"{name} are NaN or infinite", remedy="the weights may be damaged")
-    return result
+def linear_w8a8(rows: Tensor, linear: QuantizedLinear) -> Tensor:
+    """``rows @ weight.T + bias`` in int8, with a scale for each row (as in LLM.int8()).
 
+    Args:
+        rows: ``(M, inputs)``.
+        linear: as :func:`pack_linear` of the same tier made it.
 
-def _describe(tensor: Tensor) -> str:
-    return f"{tuple(tensor.shape)} {str(tensor.dtype).removeprefix('torch.')}"
+    Returns:
+        ``(M, outputs)`` of the same type.
+
+    Raises:
+        ReadingError: shapes or types do not fit, or a number is not finite.
+    """
+    check_rows(rows, linear)
+    numbers = check_finite(rows, "rows").float()
+    apart = numbers[:, linear.outliers.long()]
+    numbers = numbers.index_fill(1, linear.outliers.long(), 0.0)
+    largest = numbers.abs().amax(dim=1, keepdim=True)
+    factors = torch.where(largest > 1e-30, torch.full_like(largest, 127) / largest, 0.0)
+    quantized = (numbers * factors).round_()
+    # float64 holds the sums of int8 products exactly.
+    products = (quantized.double() @ linear.weights.double().T).float()
+    result = products * (largest / 127 * linear.scales) + apart @ linear.outlier_weights
+    return (result if linear.bias is None else result + linear.bias).to(rows.dtype)

@@ -4,16 +4,19 @@ from __future__ import annotations
 
 import importlib.util
 import os
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Protocol
 
-from ..errors import ConfigError
+from ..errors import ConfigError, LeadlineError
 
 if TYPE_CHECKING:
     from torch import Tensor
 
+    from .quantization import QuantizedLinear
+
 VARIABLE = "LEADLINE_KERNELS"
+"""A tier's name; the C++ tier may be followed by a set of instructions: ``cpp:avx2``."""
 
 
 class Kernels(Protocol):
@@ -22,7 +25,21 @@ class Kernels(Protocol):
     @property
     def NAME(self) -> str: ...
 
-    def prefill_attention(self, query: Tensor, key: Tensor, value: Tensor) -> Tensor: ...
+    def prefill_attention(
+        self, query: Tensor, key: Tensor, value: Tensor, *, blocks: Tensor | None = None
+    ) -> Tensor: ...
+
+    def prefill_windows(
+        self, query: Tensor, key: Tensor, value: Tensor, lengths: Sequence[int]
+    ) -> Tensor: ...
+
+    def attend_cached(
+        self,
+        query: Tensor,
+        keys: Sequence[Tensor],
+        values: Sequence[Tensor],
+        lengths: Sequence[int],
+    ) -> tuple[Tensor, Tensor]: ...
 
     def score_rows(
         self,
@@ -34,6 +51,23 @@ class Kernels(Protocol):
         row_weights: Tensor | None = None,
     ) -> Tensor: ...
 
+    def score_cached(
+        self,
+        query: Tensor,
+        key: Tensor,
+        elsewhere: Tensor,
+        *,
+        heads: Sequence[int],
+        columns: tuple[int, int],
+        row_weights: Tensor | None = None,
+    ) -> Tensor: ...
+
+    def pack_linear(
+        self, weight: Tensor, bias: Tensor | None = None, *, outliers: Sequence[int] = ()
+    ) -> QuantizedLinear: ...
+
+    def linear_w8a8(self, rows: Tensor, linear: QuantizedLinear) -> Tensor: ...
+
 
 @dataclass(frozen=True, slots=True)
 class Tier:
@@ -41,6 +75,8 @@ class Tier:
 
     name: str
     reasons: tuple[str, ...] = ()
+    detail: str = ""
+    """What of it would be used."""
 
     @property
     def usable(self) -> bool:
@@ -48,8 +84,11 @@ class Tier:
 
 
 def available() -> list[Tier]:
-    """Every tier there is, best first, found out without loading torch."""
-    return [Tier("torch", _why_not_torch())]
+    """Every tier there is, best first, found out without loading torch.
+
+    The C++ tier is compiled for it, if it was not yet.
+    """
+    return [_cpp_tier(), _torch_tier()]
 
 
 def select() -> Kernels:
@@ -58,19 +97,64 @@ def select() -> Kernels:
     Raises:
         ConfigError: the named tier does not exist or cannot be used here; or none can.
     """
+    wanted, _, instructions = os.environ.get(VARIABLE, "").strip().partition(":")
+    if wanted:
+        return _named(wanted, instructions)
     tiers = available()
-    wanted = os.environ.get(VARIABLE, "").strip()
-    names = ", ".join(tier.name for tier in tiers)
-    if wanted and wanted not in {tier.name for tier in tiers}:
-        raise ConfigError(f"there are no '{wanted}' kernels", remedy=f"{VARIABLE} may be {names}")
     for tier in tiers:
-        if tier.usable and wanted in ("", tier.name):
-            from . import reference
-
-            return reference
+        if tier.usable:
+            return _LOADERS[tier.name]("")
     reasons = "; ".join(f"{tier.name}: {reason}" for tier in tiers for reason in tier.reasons)
     raise ConfigError(f"no kernels can be used here ({reasons})", remedy="install torch")
 
 
-def _why_not_torch() -> tuple[str, ...]:
-    return () if importlib.util.find_spec("torch") else ("torch is not installed",)
+def _named(name: str, instructions: str) -> Kernels:
+    if name not in _LOADERS:
+        raise ConfigError(
+            f"there are no '{name}' kernels", remedy=f"{VARIABLE} may be {', '.join(_LOADERS)}"
+        )
+    try:
+        return _LOADERS[name](instructions)
+    except (LeadlineError, ImportError) as error:
+        raise ConfigError(
+            f"the '{name}' kernels cannot be used here ({error})", remedy=f"unset {VARIABLE}"
+        ) from error
+
+
+def _cpp_tier() -> Tier:
+    from .library import INSTRUCTIONS, load_library
+
+    torch_reasons = _torch_tier().reasons
+    if torch_reasons:
+        return Tier("cpp", torch_reasons)
+    try:
+        library = load_library()
+    except LeadlineError as error:
+        return Tier("cpp", (str(error),))
+    if library.best_instructions == 0:
+        return Tier("cpp", ("this processor has no AVX2, and without it torch is faster",))
+    return Tier("cpp", detail=f"attention and int8 on {INSTRUCTIONS[library.best_instructions]}")
+
+
+def _torch_tier() -> Tier:
+    found = importlib.util.find_spec("torch")
+    return Tier("torch", () if found else ("torch is not installed",), detail="attention")
+
+
+def _load_cpp(instructions: str) -> Kernels:
+    from .cpp import CppKernels
+    from .library import load_library
+
+    return CppKernels(load_library(), instructions or None)
+
+
+def _load_torch(instructions: str) -> Kernels:
+    from . import reference
+
+    if instructions:
+        raise ConfigError(f"the torch kernels have no '{instructions}' instructions to choose")
+    return reference
+
+
+_LOADERS: dict[str, Callable[[str], Kernels]] = {"cpp": _load_cpp, "torch": _load_torch}
+"""By the tier's name: a function of the set of instructions, which may be empty."""

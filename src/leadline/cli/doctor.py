@@ -72,7 +72,7 @@ def _disk(places: Locations) -> list[Finding]:
 def _kernels() -> list[Finding]:
     from ..kernels.tiers import available
 
-    return [Finding("kernels", tier.name, "attention", tier.reasons) for tier in available()]
+    return [Finding("kernels", tier.name, tier.detail, tier.reasons) for tier in available()]
 
 
 def _models(settings: Settings) -> list[Finding]:
