@@ -1,8 +1,8 @@
 """One question over more passages than a window holds: rounds that end in one deciding window.
 
-Windows apart propose where the budget allows it (coarse); a first window is read, and what its
-leaders lead on to joins it in the deciding one (fine). Ranks of attention and of the first stage
-are fused by reciprocal ranks (Cormack et al., SIGIR 2009): the prior is not thrown away.
+Windows apart propose where the budget allows it (coarse); the most promising passages, and what
+they lead on to, meet in the deciding window (fine). Ranks of attention and of the first stage are
+fused by reciprocal ranks (Cormack et al., SIGIR 2009): the prior is not thrown away.
 """
 
 from __future__ import annotations
@@ -28,12 +28,16 @@ WINDOW_TOKENS = 6144
 SCREEN_TOKENS = 1024
 """Of the windows that are read apart; they do not depend on the question."""
 
-_FIRST_SHARE = 0.4
-"""Of the deciding window: what is read before it."""
+_PROMISING_SHARE = 0.5
+_NAMED_SHARE = 0.25
+"""Of the deciding window: for the most promising passages, and for those that they name."""
+_NAMING = 10
+"""Passages whose names of other pages are followed into the window."""
+_LEADING = 5
+"""Passages that lead on to others like them, and how many each."""
+_LED_TO = 30
 _LEADERS = 3
-"""Passages that lead on to others."""
-_LED_TO = 10
-"""Passages that each of them leads on to."""
+"""Passages of the window that lift those that they name."""
 
 _OFFSET = 3
 """Of the fusion: small, because a window holds few passages."""
@@ -79,22 +83,16 @@ class Tournament:
             Cancelled: ``cancel`` was set meanwhile.
         """
         room = self._attention.context_length - self._attention.windows.overhead(self._question)
-        deciding = max(min(WINDOW_TOKENS, room), 1)
-        if sum(self._sizes) <= min(deciding, limit or deciding):
-            return self._read_window(self._order, self._order, cancel)
-        if limit is not None:
-            deciding = max(min(deciding, int(limit / (1 + _FIRST_SHARE))), 1)
-        first_tokens = int(deciding * _FIRST_SHARE)
-        spare = None if limit is None else limit - first_tokens - deciding
+        deciding = max(min(WINDOW_TOKENS, room, limit or WINDOW_TOKENS), 1)
+        if sum(self._sizes) <= deciding:
+            return self._read_window(self._order, cancel)
+        spare = None if limit is None else limit - deciding
         if spare is None or spare >= SCREEN_TOKENS:
             self._screen(spare, cancel, progress)
-        first = self._read_window(self._fitting(self._order, first_tokens), self._order, cancel)
-        progress("reading", 1, 2, "windows")
-        order = self._second_order(first, deciding, cancel, progress)
-        second = self._read_window(self._fitting(order, deciding), order, cancel)
-        progress("reading", 2, 2, "windows")
-        decided = {found.passage for found in second}
-        return second + [found for found in first if found.passage not in decided]
+        order = self._widened_order(deciding, cancel, progress)
+        found = self._read_window(self._fitting(order, deciding), cancel)
+        progress("reading", 1, 1, "windows")
+        return found
 
     def _screen(self, spare: int | None, cancel: Cancellation, progress: Progress) -> None:
         """Read windows apart, those with the most promising passages first, and let them propose."""
@@ -129,44 +127,36 @@ class Tournament:
             ]
         )
 
-    def _second_order(
-        self, first: Sequence[Found], tokens: int, cancel: Cancellation, progress: Progress
-    ) -> list[int]:
-        """Places for the deciding window: the first window's best, what its leaders lead on to,
-        then the rest as before."""
-        place_of = {passage: place for place, passage in enumerate(self._passages)}
-        survivors = [place_of[found.passage] for found in first]
-        survivors = self._fitting(survivors, tokens // 2)
-        led_to = self._led_to([found.passage for found in first[:_LEADERS]], cancel, progress)
-        return list(dict.fromkeys([*survivors, *led_to, *self._order]))
+    def _widened_order(self, tokens: int, cancel: Cancellation, progress: Progress) -> list[int]:
+        """Places for the deciding window: the most promising, what they name and what is like
+        them (the next hop of a question shares few words with it), then the rest as before."""
+        promising = self._fitting(self._order, int(tokens * _PROMISING_SHARE))
+        named = self._fitting(self._named(), int(tokens * _NAMED_SHARE))
+        led_to = self._led_to(cancel, progress)
+        return list(dict.fromkeys([*promising, *named, *led_to, *self._order]))
 
-    def _led_to(
-        self, leaders: Sequence[Passage], cancel: Cancellation, progress: Progress
-    ) -> list[int]:
-        """Places of passages that are like a leader, or that it names, most promising first."""
-        scores: dict[int, float] = {}
-        for leader in leaders:
-            likeness = first_stage_scores(
-                self._ranker, leader.titled_text, self._passages, cancel, progress
-            )
-            for rank, place in enumerate(_best_first(likeness)[: _LED_TO + 1]):
-                scores[place] = max(scores.get(place, 0.0), 1 / (10 + rank))
-        for place, named in enumerate(named_by(self._passages, leaders)):
-            if named:
-                scores[place] = scores.get(place, 0.0) + 0.15
-        return sorted(scores, key=lambda place: -scores[place])
+    def _named(self) -> list[int]:
+        """Places of passages that the most promising ones name, those of the best first."""
+        naming = [self._passages[place] for place in self._order[:_NAMING]]
+        names = named_by(self._passages, naming)
+        return [place for place in _best_first(names) if names[place]]
 
-    def _fitting(self, order: Iterable[int], tokens: int) -> list[int]:
-        places = list(order)
+    def _led_to(self, cancel: Cancellation, progress: Progress) -> list[int]:
+        """Places of passages that are like a promising one, the likest first."""
+        nearest: dict[int, int] = {}
+        for leader in self._order[:_LEADING]:
+            text = self._passages[leader].titled_text
+            likeness = first_stage_scores(self._ranker, text, self._passages, cancel, progress)
+            for rank, place in enumerate(_best_first(likeness)[:_LED_TO]):
+                nearest[place] = min(nearest.get(place, rank), rank)
+        return sorted(nearest, key=lambda place: nearest[place])
+
+    def _fitting(self, places: Sequence[int], tokens: int) -> list[int]:
         return list(_within(places, [self._sizes[place] for place in places], tokens))
 
-    def _read_window(
-        self, places: Sequence[int], order: Sequence[int], cancel: Cancellation
-    ) -> list[Found]:
-        """The passages at ``places`` in one window, best first; the most promising in ``order``
-        stand next to the question."""
-        promise = {place: -rank for rank, place in enumerate(order)}
-        ordered = self._reading_order(places, promise)
+    def _read_window(self, places: Sequence[int], cancel: Cancellation) -> list[Found]:
+        """The passages at ``places``, given most promising first, in one window; best first."""
+        ordered = self._reading_order(places)
         window = self._attention.windows.build([self._passages[place] for place in ordered])
         asked = self._attention.ask([window], [self._question], cancel=cancel)
         self.read_tokens += asked.read_tokens
@@ -181,18 +171,14 @@ class Tournament:
             1 / (_OFFSET + rank) + _PRIOR_WEIGHT / (_OFFSET + by_prior[place])
             for rank, place in zip(by_attention, ordered, strict=True)
         ]
-        leaders = [window.members[number] for number in _best_first(scores)[:_LEADERS]]
-        named = named_by(window.members, leaders)
-        found = [
-            Found(passage, score + _NAMED_WEIGHT * bonus, part)
-            for passage, score, bonus, part in zip(
-                window.members, scores, named, parts, strict=True
-            )
-        ]
+        scores = _with_named(window.members, scores)
+        found = map(Found, window.members, scores, parts)
         return sorted(found, key=lambda item: -item.score)
 
-    def _reading_order(self, places: Sequence[int], promise: dict[int, int]) -> list[int]:
-        """Pages from the least to the most promising; the passages of a page as in its text."""
+    def _reading_order(self, places: Sequence[int]) -> list[int]:
+        """Pages from the least to the most promising, which stand next to the question; the
+        passages of a page as in its text."""
+        promise = {place: -rank for rank, place in enumerate(places)}
         page_promise: dict[str, int] = {}
         for place in places:
             page_id = self._passages[place].page.page_id
@@ -214,6 +200,17 @@ def _within(items: Sequence[_T], sizes: Sequence[int], total: int) -> Iterable[_
         if total < 0 and number:
             return
         yield item
+
+
+def _with_named(passages: Sequence[Passage], scores: Sequence[float]) -> list[float]:
+    """``scores``, those of passages lifted that a leader names; twice, since a leader may be one
+    that was lifted."""
+    lifted = list(scores)
+    for _ in range(2):
+        leaders = [passages[place] for place in _best_first(lifted)[:_LEADERS]]
+        named = named_by(passages, leaders)
+        lifted = [score + _NAMED_WEIGHT * lift for score, lift in zip(scores, named, strict=True)]
+    return lifted
 
 
 def _best_first(scores: Sequence[float]) -> list[int]:
