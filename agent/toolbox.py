@@ -12,6 +12,7 @@ from ..evidence import Page
 from ..progress import Progress, silent
 from ..runtime.engine import Engine
 from ..runtime.reader import Reader, ReadingBudget
+from ..settings import READING_TOKENS
 from .events import Event
 from .sources import Source
 
@@ -35,7 +36,7 @@ class Effort:
     parallel_searchers: int = 4
     evidence: int = 8
     """Spans brought back for one sub-question."""
-    reading_tokens: int | None = 3072
+    reading_tokens: int | None = READING_TOKENS
     """Tokens that attention reads for one sub-question; None reads all there is."""
 
     @property

@@ -22,6 +22,9 @@ from .locations import locations
 
 PROJECT_FILE = Path("leadline.toml")
 
+READING_TOKENS = 4608
+"""About thirty paragraphs: with fewer the later hops of a question are missed."""
+
 
 class Settings(BaseSettings):
     """Every setting, with its default. ``LEADLINE_MODEL=…`` sets ``model``, and so on."""
@@ -40,7 +43,7 @@ class Settings(BaseSettings):
     """Key for the endpoint."""
     context_tokens: int | None = Field(default=None, ge=1024)
     """Window of the model, prompt and answer together; None is what an endpoint says, or 8192."""
-    reading_tokens: int = Field(default=4608, ge=256)
+    reading_tokens: int = Field(default=READING_TOKENS, ge=256)
     """Tokens that the reader's attention goes over for one sub-question."""
     window_cache_gb: float = Field(default=4.0, ge=0)
     """Disk for what was read of pages, so that the next question need not read them again."""
