@@ -50,6 +50,10 @@ class Settings(BaseSettings):
     """Web search backends, fused: ``ddgs``, ``searxng``."""
     searxng_url: str | None = None
     """Base URL of a SearXNG server."""
+    reuse_seconds: float = Field(default=3600.0, ge=0)
+    """Web pages and search results that are younger are taken as they are kept, without a request."""
+    offline: bool = False
+    """Take web pages and search results as they are kept, however old, and ask for nothing."""
     allow_hosts: tuple[str, ...] = ()
     """Private hosts (``host`` or ``host:port``) that may be fetched all the same."""
 
