@@ -141,8 +141,7 @@ async def test_a_host_that_asks_for_patience_gets_it(
         site.fail("/buoy/0", Fault.TOO_MANY_REQUESTS, times=1)
         async with opened(site, store) as pages:
             first = asyncio.create_task(pages.open(site.url("/buoy/0"), cancel=cancel))
-            while "/buoy/0" not in site.requests:
-                await asyncio.sleep(0.01)
+            await asyncio.to_thread(site.wait_for, "/buoy/0")
             await asyncio.sleep(0.1)
             others = (pages.open(site.url(f"/buoy/{n}"), cancel=cancel) for n in range(1, 4))
             await asyncio.gather(first, *others)
@@ -156,7 +155,7 @@ async def fetch_all(
 ) -> tuple[list[Page], list[LeadlineError]]:
     cancel = Cancellation()
     limits = FetchLimits(
-        seconds=5, silence=1, bytes=1_000_000, host_delay=0.0, concurrency=concurrency, per_host=99
+        bytes=1_000_000, host_delay=0.0, concurrency=concurrency, per_host=concurrency
     )
 
     async def one(pages: WebPages, path: str) -> Page | LeadlineError:

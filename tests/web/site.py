@@ -81,6 +81,13 @@ class WebSite:
         """Requests for pages, without robots.txt and searches."""
         return [t for t in self.requests if t != "/robots.txt" and not t.startswith("/search?")]
 
+    def wait_for(self, target: str, *, seconds: float = 10.0) -> None:
+        """Block until ``target`` was asked for."""
+        deadline = time.monotonic() + seconds
+        while target not in self.requests:
+            assert time.monotonic() < deadline, f"nobody asked for {target}"
+            time.sleep(0.01)
+
     def fail(self, path: str, fault: Fault, *, times: int | None = None) -> None:
         """Misbehave at ``path``, for the next ``times`` requests or for ever."""
         prepare(fault)
