@@ -143,7 +143,7 @@ REFUSED = {
     "schemes": SCHEMES,
 }
 
-REBINDING = {
+REBINDING: dict[str, list[list[str]]] = {
     "public, then loopback": [["93.184.216.34"], ["127.0.0.1"]],
     "public and loopback together": [["93.184.216.34", "127.0.0.1"]],
     "loopback and public together": [["127.0.0.1", "93.184.216.34"]],
