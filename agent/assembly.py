@@ -26,7 +26,9 @@ from ..tools.network_guard import NetworkGuard
 from ..tools.page_store import PageStore
 from ..tools.passage_ranker import HybridRanker
 from ..tools.search.configured import search_backends
+from ..tools.search.kept_search import KeptSearch, SearchAnswers
 from ..tools.search.multi_search import MultiSearch
+from ..tools.web_pages import Reuse, WebPages
 from .corpus_source import CorpusSource
 from .researcher import Researcher
 from .run_store import RunStore
@@ -91,9 +93,16 @@ async def open_researcher(
             sources.append(CorpusSource(corpus))
         if wishes.web:
             guard = NetworkGuard(allow_hosts=settings.allow_hosts)
-            fetcher = await stack.enter_async_context(Fetcher(guard))
-            backend = MultiSearch(search_backends(settings), on_warning=warn)
-            sources.append(WebSource(backend, fetcher, store))
+            reuse = Reuse(seconds=settings.reuse_seconds, offline=settings.offline)
+            fetcher = await stack.enter_async_context(Fetcher(guard, cache=locations().web))
+            answers = SearchAnswers(locations().web)
+            stack.callback(answers.close)
+            backends = [
+                KeptSearch(backend, answers, reuse) for backend in search_backends(settings)
+            ]
+            sources.append(
+                WebSource(MultiSearch(backends, on_warning=warn), WebPages(fetcher, store, reuse))
+            )
         windows = WindowStore(disk_bytes=int(settings.window_cache_gb * 1e9), warn=warn)
         stack.callback(windows.close)
         reader = await open_reader(

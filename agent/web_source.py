@@ -8,10 +8,8 @@ from dataclasses import dataclass
 from ..cancellation import Cancellation
 from ..errors import Cancelled, LeadlineError
 from ..evidence import Page
-from ..tools.fetch import Fetcher
-from ..tools.intake import keep
-from ..tools.page_store import PageStore
 from ..tools.search.protocol import SearchBackend
+from ..tools.web_pages import WebPages
 from .sources import Found
 
 WEB = "web"
@@ -20,11 +18,10 @@ WEB = "web"
 
 @dataclass(frozen=True, slots=True)
 class WebSource:
-    """Pages that a search backend names, fetched as they are now and kept in the page store."""
+    """Pages that a search backend names, opened and kept by ``pages``."""
 
     backend: SearchBackend
-    fetcher: Fetcher
-    store: PageStore
+    pages: WebPages
 
     @property
     def name(self) -> str:
@@ -42,8 +39,7 @@ class WebSource:
     async def _open(self, url: str, cancel: Cancellation) -> Page | str:
         """The page at ``url``, or why it cannot be had."""
         try:
-            fetched = await self.fetcher.fetch(url, cancel=cancel)
-            return await asyncio.to_thread(keep, fetched, self.store)
+            return await self.pages.open(url, cancel=cancel)
         except Cancelled:
             raise
         except LeadlineError as error:

@@ -5,11 +5,11 @@ from __future__ import annotations
 import asyncio
 import ssl
 import time
-from collections.abc import Iterator
-from contextlib import AsyncExitStack, contextmanager
+from contextlib import AbstractContextManager, AsyncExitStack
 from dataclasses import dataclass
-from datetime import UTC, datetime
+from datetime import datetime
 from http.cookiejar import CookieJar, DefaultCookiePolicy
+from pathlib import Path
 from types import TracebackType
 from typing import Self
 
@@ -18,17 +18,17 @@ import httpx
 
 from .. import __version__
 from ..cancellation import Cancellation, unless_cancelled
-from ..errors import FetchError, LeadlineError
-from ..retrying import RetryTransport
-from .host_slots import HostSlots
-from .http_body import ACCEPT_ENCODING, BodyTooLarge, BodyUndecodable, read_body
+from ..errors import FetchError
+from ..retrying import RetryTransport, retry_after
+from .fetch_failures import check_declared_type, check_status, explained, resting, unreadable
+from .host_slots import HostAtRest, HostSlots
+from .http_body import ACCEPT_ENCODING, read_body
+from .http_cache import arrived_at, cached
 from .media_types import ACCEPT, declared_type, is_readable, true_type
 from .network_guard import GuardedTransport, NetworkGuard, redacted
 from .robots import MAX_ROBOTS_BYTES, PRODUCT_TOKEN, RobotsCache, RobotsResponse
 
 USER_AGENT = f"{PRODUCT_TOKEN}/{__version__}"
-
-_TRY_LATER = "try again later, or use another source"
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,6 +45,7 @@ class FetchedPage:
     """As declared by the header."""
     body: bytes
     fetched_at: datetime
+    """When the server sent them, or last said that they still hold."""
     status: int
 
 
@@ -84,7 +85,11 @@ class Fetcher:
 
     ``proxy`` ("http://host:port") is the only way to use one, the environment's are ignored. The
     proxy resolves the names, so that the guard then sees the form of a URL but not its address.
-    ``ssl_context`` and ``connector`` replace the authorities and the way to an address.
+    ``ssl_context`` and ``connector`` replace the authorities and the way to an address. With a
+    folder for ``cache``, answers are kept there and used again as RFC 9111 says.
+
+    Raises:
+        StorageError: the cache's folder cannot be made.
     """
 
     def __init__(
@@ -96,6 +101,7 @@ class Fetcher:
         proxy: str | None = None,
         ssl_context: ssl.SSLContext | None = None,
         connector: httpcore.AsyncNetworkBackend | None = None,
+        cache: Path | None = None,
     ) -> None:
         self._guard = guard or NetworkGuard()
         self._limits = limits = limits or FetchLimits()
@@ -103,7 +109,7 @@ class Fetcher:
             total=limits.concurrency, per_host=limits.per_host, delay=limits.host_delay
         )
         self._robots = RobotsCache(self._ask_robots) if respect_robots else None
-        transport = (
+        transport: httpx.AsyncBaseTransport = (
             httpx.AsyncHTTPTransport(proxy=proxy, http2=True, trust_env=False)
             if proxy
             else GuardedTransport(
@@ -113,8 +119,13 @@ class Fetcher:
                 max_connections=limits.concurrency,
             )
         )
+        transport = RetryTransport(
+            transport, attempts=3, longest_wait=limits.seconds / 2, waits=self._leave_alone
+        )
+        if cache is not None:
+            transport = cached(transport, cache, max_answer_bytes=limits.bytes)
         self._client = httpx.AsyncClient(
-            transport=RetryTransport(transport, attempts=3, longest_wait=limits.seconds / 2),
+            transport=transport,
             headers={
                 "User-Agent": USER_AGENT,
                 "Accept": ACCEPT,
@@ -137,8 +148,16 @@ class Fetcher:
     ) -> None:
         await self._client.__aexit__(exc_type, exc, traceback)
 
-    async def fetch(self, url: str, *, cancel: Cancellation) -> FetchedPage:
-        """The page at ``url``.
+    def check_url(self, url: str) -> str:
+        """``url`` as it would be asked for, without its fragment.
+
+        Raises:
+            FetchError: the guard refuses it.
+        """
+        return str(self._guard.check_url(url))
+
+    async def fetch(self, url: str, *, cancel: Cancellation, confirm: bool = False) -> FetchedPage:
+        """The page at ``url``; with ``confirm`` its server is asked however fresh the cached one is.
 
         Raises:
             FetchError: refused by the guard or robots.txt; host not found, connection refused or
@@ -146,9 +165,9 @@ class Fetcher:
                 large, undecodable, empty, or of a media type that holds no text.
             Cancelled: stopped; the socket is closed.
         """
-        return await unless_cancelled(self._follow(url), cancel)
+        return await unless_cancelled(self._follow(url, confirm), cancel)
 
-    async def _follow(self, url: str) -> FetchedPage:
+    async def _follow(self, url: str, confirm: bool) -> FetchedPage:
         target = self._guard.check_url(url)
         cookies = httpx.Cookies()
         seconds = self._limits.seconds
@@ -162,10 +181,14 @@ class Fetcher:
                 )
             seen.add(step)
             await self._check_robots(target)
-            async with self._slots.slot(target.netloc.decode()):
-                started = time.monotonic()
-                answer = await self._ask_page(target, cookies, seconds)
-                seconds -= time.monotonic() - started
+            host = target.netloc.decode()
+            try:
+                async with self._slots.slot(host, patience=seconds):
+                    started = time.monotonic()
+                    answer = await self._ask_page(target, cookies, seconds, confirm)
+                    seconds -= time.monotonic() - started
+            except HostAtRest as error:
+                raise resting(str(target), error.seconds) from error
             if location := _redirect(answer):
                 target = self._guard.check_url(_joined(target, location))
                 continue
@@ -175,20 +198,32 @@ class Fetcher:
             remedy="use another source",
         )
 
-    async def _ask_page(self, url: httpx.URL, cookies: httpx.Cookies, seconds: float) -> _Answer:
-        with _explained(str(url), self._limits):
+    async def _ask_page(
+        self, url: httpx.URL, cookies: httpx.Cookies, seconds: float, confirm: bool
+    ) -> _Answer:
+        headers = {"Cache-Control": "no-cache"} if confirm else {}
+        with self._explained(url):
             async with asyncio.timeout(seconds), AsyncExitStack() as stack:
-                request = self._client.build_request("GET", url, cookies=cookies)
+                request = self._client.build_request("GET", url, headers=headers, cookies=cookies)
                 response = await self._client.send(request, stream=True)
                 stack.push_async_callback(response.aclose)
                 cookies.extract_cookies(response)
                 answer = _Answer(response.status_code, response.headers, b"")
                 if _redirect(answer):
                     return answer
-                _check_status(str(url), response.status_code)
-                _check_declared_type(str(url), response.headers)
+                check_status(str(url), response.status_code, retry_after(response))
+                check_declared_type(str(url), response.headers)
                 body = await read_body(response, self._limits.bytes)
                 return _Answer(response.status_code, response.headers, body)
+
+    def _leave_alone(self, request: httpx.Request, seconds: float) -> None:
+        self._slots.rest(request.url.netloc.decode(), seconds)
+
+    def _explained(self, url: httpx.URL) -> AbstractContextManager[None]:
+        limits = self._limits
+        return explained(
+            str(url), seconds=limits.seconds, silence=limits.silence, max_bytes=limits.bytes
+        )
 
     async def _check_robots(self, url: httpx.URL) -> None:
         if self._robots is None:
@@ -206,7 +241,7 @@ class Fetcher:
         """The robots.txt at ``url``; one that redirects too often counts as absent (§2.3.1.2)."""
         target = self._guard.check_url(url)
         for _ in range(self._limits.redirects + 1):
-            with _explained(str(target), self._limits):
+            with self._explained(target):
                 async with asyncio.timeout(self._limits.seconds), AsyncExitStack() as stack:
                     request = self._client.build_request("GET", target)
                     response = await self._client.send(request, stream=True)
@@ -243,95 +278,13 @@ def _page(url: str, target: httpx.URL, answer: _Answer) -> FetchedPage:
     if not answer.body.strip():
         raise FetchError(f"{redacted(str(target))} is empty", remedy="use another source")
     if not is_readable(media_type):
-        raise _unreadable(str(target), media_type)
+        raise unreadable(str(target), media_type)
     return FetchedPage(
         url=url.strip(),
         final_url=str(target),
         media_type=media_type,
         charset=charset,
         body=answer.body,
-        fetched_at=datetime.now(UTC),
+        fetched_at=arrived_at(answer.headers),
         status=answer.status,
     )
-
-
-def _check_declared_type(url: str, headers: httpx.Headers) -> None:
-    """Refuse images, archives and films before their bytes are asked for."""
-    media_type, _ = declared_type(headers)
-    if media_type and media_type != "application/octet-stream" and not is_readable(media_type):
-        raise _unreadable(url, media_type)
-
-
-def _unreadable(url: str, media_type: str) -> FetchError:
-    kind = media_type or "of an unknown type"
-    return FetchError(
-        f"{redacted(url)} is {kind}, which holds no text that can be read",
-        remedy="give the address of an HTML, PDF, text, JSON or XML document",
-    )
-
-
-def _check_status(url: str, status: int) -> None:
-    """Raises FetchError for every status that brings no page."""
-    if status in (200, 203):
-        return
-    shown = redacted(url)
-    match status:
-        case 401 | 402 | 403 | 407 | 451:
-            raise FetchError(
-                f"{shown} refuses access (status {status})",
-                remedy="it may need a login or shut out programmes: use another source",
-            )
-        case 404 | 410:
-            raise FetchError(
-                f"{shown} does not exist (status {status})", remedy="check the address"
-            )
-        case 429:
-            raise FetchError(f"{shown} asks for fewer requests (status 429)", remedy=_TRY_LATER)
-        case _ if status >= 500:
-            raise FetchError(f"{shown} fails with status {status}", remedy=_TRY_LATER)
-        case _:
-            raise FetchError(f"{shown} answers with status {status}", remedy="use another source")
-
-
-@contextmanager
-def _explained(url: str, limits: FetchLimits) -> Iterator[None]:
-    """Turn what goes wrong with a request into one FetchError that says so."""
-    shown = redacted(url)
-    try:
-        yield
-    except LeadlineError:
-        raise
-    except TimeoutError as error:
-        raise FetchError(
-            f"{shown} was not complete within {limits.seconds:g} s", remedy=_TRY_LATER
-        ) from error
-    except httpx.TimeoutException as error:
-        raise FetchError(
-            f"{shown} sent nothing for {limits.silence:g} s", remedy=_TRY_LATER
-        ) from error
-    except BodyTooLarge as error:
-        raise FetchError(
-            f"{shown} is larger than {limits.bytes / 1e6:,.1f} MB", remedy="use a smaller document"
-        ) from error
-    except BodyUndecodable as error:
-        raise FetchError(f"{shown} cannot be decoded, {error}", remedy=_TRY_LATER) from error
-    except Exception as error:  # a hostile server provokes more than httpx maps
-        raise FetchError(f"{shown} {_connection_failure(error)}", remedy=_TRY_LATER) from error
-
-
-def _connection_failure(error: Exception) -> str:
-    causes: list[BaseException] = []
-    cause: BaseException | None = error
-    while cause is not None and cause not in causes:
-        causes.append(cause)
-        cause = cause.__cause__ or cause.__context__
-    for cause in causes:
-        if isinstance(cause, ssl.SSLCertVerificationError):
-            return f"has a certificate that cannot be trusted ({cause.verify_message})"
-        if isinstance(cause, ssl.SSLError):
-            return f"cannot be reached over TLS ({cause.reason or cause})"
-        if isinstance(cause, ConnectionRefusedError):
-            return "refuses the connection, no server listens there"
-    if isinstance(error, httpx.ConnectError):
-        return f"cannot be reached ({causes[-1]})"
-    return f"broke off the answer ({str(error) or type(error).__name__})"

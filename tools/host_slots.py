@@ -3,10 +3,22 @@
 from __future__ import annotations
 
 import asyncio
+import math
 import time
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
+
+LONGEST_REST_SECONDS = 24 * 3600.0
+"""A host that asks for more is asked again after that."""
+
+
+class HostAtRest(Exception):
+    """A host has asked for no requests for so many ``seconds``."""
+
+    def __init__(self, seconds: float) -> None:
+        super().__init__(seconds)
+        self.seconds = seconds
 
 
 @dataclass(slots=True)
@@ -34,13 +46,26 @@ class HostSlots:
         entry = self._entry(host)
         entry.delay = max(entry.delay, delay)
 
+    def rest(self, host: str, seconds: float) -> None:
+        """Start nothing on ``host`` for that long: it has asked to be left alone."""
+        entry = self._entry(host)
+        until = time.monotonic() + min(seconds, LONGEST_REST_SECONDS)
+        entry.next_start = max(entry.next_start, until)
+
     @asynccontextmanager
-    async def slot(self, host: str) -> AsyncIterator[None]:
-        """Wait for a turn on ``host`` and hold it."""
+    async def slot(self, host: str, *, patience: float = math.inf) -> AsyncIterator[None]:
+        """Wait for a turn on ``host`` and hold it.
+
+        Raises:
+            HostAtRest: the host wants to be left alone for more than ``patience`` seconds.
+        """
         entry = self._entry(host)
         async with entry.slots:
             async with entry.order:
-                await asyncio.sleep(max(0.0, entry.next_start - time.monotonic()))
+                while (pause := entry.next_start - time.monotonic()) > 0:
+                    if pause > patience:
+                        raise HostAtRest(pause)
+                    await asyncio.sleep(pause)
                 entry.next_start = time.monotonic() + entry.delay
             async with self._total:
                 yield

@@ -136,6 +136,17 @@ class PageStore:
         )
         return [self._page(row) for row in rows]
 
+    def latest(self, *urls: str) -> Page | None:
+        """What was last found at one of ``urls``, asked for or led to; None if nothing ever was."""
+        marks = ", ".join("?" * len(urls))
+        rows = self._rows(
+            f"WHERE f.url IN ({marks}) OR f.final_url IN ({marks})"
+            " ORDER BY f.fetched_at DESC, f.fetch_id DESC LIMIT 1",
+            *urls,
+            *urls,
+        )
+        return self._page(rows[0]) if rows else None
+
     def raw(self, page_id: str) -> bytes:
         """The fetched bytes.
 

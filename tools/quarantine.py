@@ -67,11 +67,11 @@ _ROLE = r"""(?:
 )"""
 _LINE_START = r"^((?:[^\S\n]|[>*_-])*+)"
 _ROLE_LINE = re.compile(
-    rf"{_LINE_START}(?:\#{{1,6}}[^\S\n]*+)?[*_]*+({_ROLE})[*_]*+[^\S\n]*+[:：][*_]*+",
+    rf"{_LINE_START}(?:[\#*_]|[^\S\n])*+({_ROLE})[*_]*+[^\S\n]*+[:：][*_]*+",
     re.IGNORECASE | re.VERBOSE | re.MULTILINE,
 )
 _ROLE_HEADING = re.compile(
-    rf"{_LINE_START}\#{{1,6}}(?:[^\S\n]|[*_])*+({_ROLE})(?:[^\S\n]|[*_\#])*+$",
+    rf"{_LINE_START}\#(?:[^\S\n]|[*_\#])*+({_ROLE})(?:[^\S\n]|[*_\#])*+$",
     re.IGNORECASE | re.VERBOSE | re.MULTILINE,
 )
 

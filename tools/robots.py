@@ -20,6 +20,7 @@ MAX_ROBOTS_BYTES = 512 * 1024
 _FRESH_SECONDS = 24 * 3600.0  # §2.4
 _UNREACHABLE_SECONDS = 600.0
 _LONGEST_DELAY_SECONDS = 10.0
+_MOST_ORIGINS = 1000
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,6 +66,7 @@ class RobotsCache:
         self._ask = ask
         self._clock = clock
         self._rules: dict[str, _Rules] = {}
+        """Those asked for last come last; the first make room."""
         self._locks: dict[str, asyncio.Lock] = {}
 
     async def verdict(self, origin: str, url: str) -> Verdict:
@@ -72,7 +74,8 @@ class RobotsCache:
         async with self._locks.setdefault(origin, asyncio.Lock()):
             rules = self._rules.get(origin)
             if rules is None or rules.expires <= self._clock():
-                rules = self._rules[origin] = await self._read(origin)
+                rules = await self._read(origin)
+            self._keep(origin, rules)
         if rules.parsed is None:
             return Verdict(False, rules.reason)
         delay = min(rules.parsed.crawl_delay(PRODUCT_TOKEN) or 0.0, _LONGEST_DELAY_SECONDS)
@@ -80,12 +83,21 @@ class RobotsCache:
             return Verdict(True, delay=delay)
         return Verdict(False, f"disallowed by {origin}/robots.txt", delay)
 
+    def _keep(self, origin: str, rules: _Rules) -> None:
+        self._rules.pop(origin, None)
+        self._rules[origin] = rules
+        if len(self._rules) > _MOST_ORIGINS:
+            oldest = next(iter(self._rules))
+            del self._rules[oldest]
+            if not self._locks[oldest].locked():
+                del self._locks[oldest]
+
     async def _read(self, origin: str) -> _Rules:
         """§2.3.1: 2xx is parsed, 4xx allows everything, 5xx (and, sensibly, 429) nothing."""
         try:
             response = await self._ask(f"{origin}/robots.txt")
         except FetchError as error:
-            self._rules[origin] = self._nothing(error.problem)
+            self._keep(origin, self._nothing(error.problem))
             raise
         status = response.status
         if status == 429 or status >= 500:

@@ -31,6 +31,11 @@ class Locations:
         return self.cache / "models"
 
     @property
+    def web(self) -> Path:
+        """Answers of web servers and of search engines."""
+        return self.cache / "web"
+
+    @property
     def pages(self) -> Path:
         return self.state / "pages"
 

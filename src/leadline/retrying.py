@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Callable
 from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
 
@@ -35,6 +36,8 @@ class RetryTransport(httpx.AsyncBaseTransport):
     more than ``longest_wait`` seconds is not asked again. The last response is returned as it
     came, and the last error raised, for the caller to explain. For requests that are safe to
     repeat only: reading, and generating text.
+
+    ``waits`` is told of each ``Retry-After``, in seconds, so that other requests can wait too.
     """
 
     def __init__(
@@ -43,10 +46,12 @@ class RetryTransport(httpx.AsyncBaseTransport):
         *,
         attempts: int = 4,
         longest_wait: float = 60.0,
+        waits: Callable[[httpx.Request, float], None] = lambda request, seconds: None,
     ) -> None:
         self._transport = transport or httpx.AsyncHTTPTransport()
         self._attempts = attempts
         self._longest_wait = longest_wait
+        self._waits = waits
 
     async def handle_async_request(self, request: httpx.Request) -> httpx.Response:
         retrying = tenacity.AsyncRetrying(
@@ -59,13 +64,19 @@ class RetryTransport(httpx.AsyncBaseTransport):
             # looked up at each wait, so that tests can replace it
             sleep=lambda seconds: sleep(seconds),
         )
-        return await retrying(self._transport.handle_async_request, request)
+        return await retrying(self._send, request)
 
     async def aclose(self) -> None:
         await self._transport.aclose()
 
+    async def _send(self, request: httpx.Request) -> httpx.Response:
+        response = await self._transport.handle_async_request(request)
+        if _asks_for_patience(response) and (seconds := retry_after(response)):
+            self._waits(request, seconds)
+        return response
+
     def _gives_up(self, state: tenacity.RetryCallState) -> bool:
-        asked = _retry_after(state)
+        asked = _asked_wait(state)
         too_long = asked is not None and asked > self._longest_wait
         return state.attempt_number >= self._attempts or too_long
 
@@ -75,7 +86,7 @@ def _asks_for_patience(response: httpx.Response) -> bool:
 
 
 def _wait(state: tenacity.RetryCallState) -> float:
-    asked = _retry_after(state)
+    asked = _asked_wait(state)
     return _backoff(state) if asked is None else asked
 
 
@@ -86,10 +97,14 @@ def _response(state: tenacity.RetryCallState) -> httpx.Response | None:
     return response
 
 
-def _retry_after(state: tenacity.RetryCallState) -> float | None:
-    """Seconds that the server asks us to wait; None where it names none that can be read."""
+def _asked_wait(state: tenacity.RetryCallState) -> float | None:
     response = _response(state)
-    value = response.headers.get("Retry-After", "").strip() if response is not None else ""
+    return None if response is None else retry_after(response)
+
+
+def retry_after(response: httpx.Response) -> float | None:
+    """Seconds that the server asks us to wait; None where it names none that can be read."""
+    value = response.headers.get("Retry-After", "").strip()
     if not value:
         return None
     if value.isdecimal():

@@ -50,9 +50,18 @@ class Settings(BaseSettings):
     seconds: float | None = Field(default=None, gt=0)
     """Wall-clock budget of a run."""
     search_backends: tuple[str, ...] = ("ddgs",)
-    """Web search backends, fused: ``ddgs``, ``searxng``."""
+    """Web search backends, fused: ``ddgs`` and ``searxng``; ``wikipedia``, ``arxiv`` and
+    ``crossref``; with a key each ``brave``, ``tavily``, ``serper`` and ``exa``."""
+    search_urls: dict[str, str] = Field(default_factory=dict)
+    """Other addresses to ask instead of the services' own, by backend; they may be local."""
+    contact: str | None = None
+    """A mail address that is told to services which ask for one (Crossref, arXiv, Wikipedia)."""
     searxng_url: str | None = None
     """Base URL of a SearXNG server."""
+    reuse_seconds: float = Field(default=3600.0, ge=0)
+    """Web pages and search results that are younger are taken as they are kept, without a request."""
+    offline: bool = False
+    """Take web pages and search results as they are kept, however old, and ask for nothing."""
     allow_hosts: tuple[str, ...] = ()
     """Private hosts (``host`` or ``host:port``) that may be fetched all the same."""
 

@@ -25,9 +25,22 @@ def test_what_is_not_needed_does_not_fail(
     monkeypatch.setenv("LEADLINE_SEARCH_BACKENDS", '["searxng"]')
     run(["doctor", "--json"])
     findings = json.loads(capsys.readouterr().out)
-    [search] = [f for f in findings if f["part"] == "search"]
-    assert "searxng_url" in search["why_not"][0]
-    assert not search["needed"]
+    search = {f["name"]: f for f in findings if f["part"] == "search"}
+    assert "searxng_url" in search["searxng"]["why_not"][0]
+    assert not search["searxng"]["needed"]
+
+
+def test_a_missing_key_is_said_with_its_remedy(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setenv("LEADLINE_EXA_KEY", "sesame")
+    run(["doctor", "--json"])
+    out = capsys.readouterr().out
+    search = {f["name"]: f for f in json.loads(out) if f["part"] == "search"}
+    assert "set LEADLINE_BRAVE_KEY" in search["brave"]["why_not"][0]
+    assert search["exa"]["why_not"] == []
+    assert search["wikipedia"]["detail"] == "not in use"
+    assert "sesame" not in out
 
 
 def test_an_endpoint_that_is_not_there_is_a_finding(

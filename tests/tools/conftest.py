@@ -22,6 +22,8 @@ from leadline.progress import Progress
 class Request:
     target: str
     headers: dict[str, str]
+    method: str = "GET"
+    body: bytes = b""
 
 
 Handler: TypeAlias = Callable[[Request, asyncio.StreamWriter], Awaitable[None]]
@@ -29,7 +31,7 @@ Handler: TypeAlias = Callable[[Request, asyncio.StreamWriter], Awaitable[None]]
 
 @dataclass
 class LoopbackSite:
-    """Answers GET by path; a path without a handler is a 404. One request per connection."""
+    """Answers by path, whatever the method; a path without a handler is a 404. One request per connection."""
 
     port: int = 0
     tls: ssl.SSLContext | None = None
@@ -47,6 +49,9 @@ class LoopbackSite:
 
     def on(self, path: str, handler: Handler) -> None:
         self._handlers[path] = handler
+
+    def handler(self, path: str) -> Handler:
+        return self._handlers[path]
 
     def page(
         self, path: str, body: bytes | str, *, status: int = 200, **headers: str | None
@@ -69,9 +74,11 @@ class LoopbackSite:
     async def serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         try:
             head = (await reader.readuntil(b"\r\n\r\n")).decode("latin-1").split("\r\n")
-            target = head[0].split()[1]
+            method, target = head[0].split()[:2]
             pairs = (line.partition(":") for line in head[1:] if line)
-            request = Request(target, {name.lower(): value.strip() for name, _, value in pairs})
+            headers = {name.lower(): value.strip() for name, _, value in pairs}
+            body = await reader.readexactly(int(headers.get("content-length", "0")))
+            request = Request(target, headers, method, body)
             self.requests.append(request)
             handler = self._handlers.get(target)
             if handler is None:

@@ -26,6 +26,9 @@ _TELLING_WORDS = 4
 """Shorter strings occur anywhere and tell nothing about where the content is."""
 _SHORT = 500
 """Characters of content below which trafilatura may have missed the page's point."""
+_MOST_ELEMENTS = 100_000
+_DEEPEST = 200
+"""Beyond these trafilatura, some of whose steps are quadratic, is not asked."""
 
 
 def extract_html(html: str, *, name: str) -> Extracted:
@@ -71,7 +74,7 @@ def _content(tree: HtmlElement) -> str:
     body = tree.find("body")
     body = tree if body is None else body
     whole = render(body)
-    kept = _kept_by_trafilatura(tree)
+    kept = "" if _is_overgrown(tree) else _kept_by_trafilatura(tree)
     if not kept:
         return whole
     if _share_known(kept, set(_triples(whole))) < 0.5:
@@ -80,6 +83,18 @@ def _content(tree: HtmlElement) -> str:
     content = _trimmed(whole if main is body else render(main), kept)
     missed = len(content) < _SHORT and len(content) < len(whole) / 2
     return whole if missed or not content else content
+
+
+def _is_overgrown(tree: HtmlElement) -> bool:
+    elements = depth = 0
+    for event, _ in etree.iterwalk(tree, events=("start", "end")):
+        if event == "end":
+            depth -= 1
+            continue
+        elements, depth = elements + 1, depth + 1
+        if elements > _MOST_ELEMENTS or depth > _DEEPEST:
+            return True
+    return False
 
 
 def _kept_by_trafilatura(tree: HtmlElement) -> str:

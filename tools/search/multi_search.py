@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import asyncio
+import math
+import time
 from collections.abc import Callable, Sequence
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from urllib.parse import urlencode
 
 import httpx
@@ -15,19 +17,35 @@ from ..rank_fusion import reciprocal_rank_fusion
 from .protocol import SearchBackend, SearchResult
 
 _TRACKING = ("utm_", "fbclid", "gclid", "mc_cid", "mc_eid")
+_FAILURES_BEFORE_REST = 3
+_REST_SECONDS = 300.0
+
+
+@dataclass(slots=True)
+class _Health:
+    failures: int = 0
+    """In a row."""
+    rests_until: float = -math.inf
 
 
 class MultiSearch:
     """Fuses ``backends`` by reciprocal rank; a backend itself.
 
     One that fails is told to ``on_warning`` and left out; only when all fail the search does.
+    One that has failed three times running is not asked for five minutes, unless all have.
     """
 
     def __init__(
-        self, backends: Sequence[SearchBackend], *, on_warning: Callable[[str], None]
+        self,
+        backends: Sequence[SearchBackend],
+        *,
+        on_warning: Callable[[str], None],
+        clock: Callable[[], float] = time.monotonic,
     ) -> None:
         self._backends = tuple(backends)
         self._on_warning = on_warning
+        self._clock = clock
+        self._health = {id(backend): _Health() for backend in self._backends}
 
     @property
     def name(self) -> str:
@@ -43,11 +61,12 @@ class MultiSearch:
     async def search(self, query: str, *, limit: int, cancel: Cancellation) -> list[SearchResult]:
         if not self._backends:
             raise SearchError("no search backend is set", remedy="set search_backends")
+        asked = [b for b in self._backends if self._health[id(b)].rests_until <= self._clock()]
         outcomes = await asyncio.gather(
-            *(self._ask(backend, query, limit, cancel) for backend in self._backends)
+            *(self._ask(backend, query, limit, cancel) for backend in asked or self._backends)
         )
         failures = [outcome for outcome in outcomes if isinstance(outcome, SearchError)]
-        if len(failures) == len(self._backends):
+        if len(failures) == len(outcomes):
             if len(failures) == 1:
                 raise failures[0]
             reasons = "; ".join(failure.problem for failure in failures)
@@ -62,10 +81,16 @@ class MultiSearch:
     async def _ask(
         self, backend: SearchBackend, query: str, limit: int, cancel: Cancellation
     ) -> list[SearchResult] | SearchError:
+        health = self._health[id(backend)]
         try:
-            return await backend.search(query, limit=limit, cancel=cancel)
+            results = await backend.search(query, limit=limit, cancel=cancel)
         except SearchError as error:
+            health.failures += 1
+            if health.failures >= _FAILURES_BEFORE_REST:
+                health.rests_until = self._clock() + _REST_SECONDS
             return error
+        health.failures, health.rests_until = 0, -math.inf
+        return results
 
 
 def fused(rankings: Sequence[Sequence[SearchResult]], limit: int) -> list[SearchResult]:

@@ -118,15 +118,18 @@ async def _endpoint(settings: Settings, cancel: Cancellation) -> list[Finding]:
 
 
 def _search(settings: Settings) -> list[Finding]:
-    from ..tools.search.configured import search_backends
+    """Every backend: those in use, and those that could be."""
+    from ..tools.search.configured import BACKEND_NAMES, search_backend
 
-    try:
-        backends = search_backends(settings)
-    except LeadlineError as error:
-        return [Finding("search", ", ".join(settings.search_backends), "web", (str(error),))]
-    return [
-        Finding("search", backend.name, "web", tuple(backend.why_not())) for backend in backends
-    ]
+    findings = []
+    for name in dict.fromkeys((*settings.search_backends, *BACKEND_NAMES)):
+        use = "in use" if name in settings.search_backends else "not in use"
+        try:
+            reasons = tuple(search_backend(name, settings).why_not())
+        except LeadlineError as error:
+            reasons = (str(error),)
+        findings.append(Finding("search", name, use, reasons))
+    return findings
 
 
 def _print(findings: list[Finding]) -> None:

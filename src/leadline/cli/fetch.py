@@ -8,17 +8,22 @@ from typing import TYPE_CHECKING
 import click
 
 from ..cancellation import Cancellation
+from ..locations import locations
 from ..settings import load_settings
 from .running import run_async
 from .terminal import write_json, write_result
 
 if TYPE_CHECKING:
     from ..evidence import Page
+    from ..settings import Settings
 
 
 @click.command()
 @click.argument("url")
 @click.option("--json", "as_json", is_flag=True, help="Print an object instead of text.")
+@click.option(
+    "--fresh", is_flag=True, help="Ask the server, however young the page is that is kept."
+)
 @click.option(
     "--allow-host",
     "allow_hosts",
@@ -26,14 +31,16 @@ if TYPE_CHECKING:
     metavar="HOST[:PORT]",
     help="Let this private host through. Repeatable.",
 )
-def fetch(url: str, as_json: bool, allow_hosts: tuple[str, ...]) -> None:
+def fetch(url: str, as_json: bool, fresh: bool, allow_hosts: tuple[str, ...]) -> None:
     """Fetch the page at URL, keep it, and print its title, address, date and text.
 
     The page goes the way of every page that a searcher reads: private addresses are refused,
-    robots.txt is honoured, size and time are bounded.
+    robots.txt is honoured, size and time are bounded, and a page that was fetched within
+    reuse_seconds is not asked for again.
     """
-    allowed = (*load_settings().allow_hosts, *allow_hosts)
-    page = run_async(lambda cancel: _fetched(url, allowed, cancel))
+    settings = load_settings()
+    allowed = (*settings.allow_hosts, *allow_hosts)
+    page = run_async(lambda cancel: _opened(url, settings, allowed, fresh, cancel))
     if as_json:
         write_json(
             {
@@ -52,17 +59,21 @@ def fetch(url: str, as_json: bool, allow_hosts: tuple[str, ...]) -> None:
     write_result("\n".join([*filter(None, head), "", page.text]))
 
 
-async def _fetched(url: str, allow_hosts: tuple[str, ...], cancel: Cancellation) -> Page:
+async def _opened(
+    url: str, settings: Settings, allow_hosts: tuple[str, ...], fresh: bool, cancel: Cancellation
+) -> Page:
     from ..tools.fetch import Fetcher
-    from ..tools.intake import keep
     from ..tools.network_guard import NetworkGuard
     from ..tools.page_store import PageStore
+    from ..tools.web_pages import Reuse, WebPages
 
-    async with Fetcher(NetworkGuard(allow_hosts=allow_hosts)) as fetcher:
-        fetched = await fetcher.fetch(url, cancel=cancel)
+    reuse = Reuse(seconds=settings.reuse_seconds, offline=settings.offline)
     store = await asyncio.to_thread(PageStore)
     try:
-        page = await asyncio.to_thread(keep, fetched, store)
+        guard = NetworkGuard(allow_hosts=allow_hosts)
+        async with Fetcher(guard, cache=locations().web) as fetcher:
+            pages = WebPages(fetcher, store, reuse)
+            page = await pages.open(url, cancel=cancel, confirm=fresh)
     finally:
         store.close()
     cancel.check()

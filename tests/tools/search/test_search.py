@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import json
 import time
+from collections.abc import Callable
 from typing import TYPE_CHECKING
 from urllib.parse import parse_qs, urlsplit
 
@@ -169,7 +170,12 @@ def results(*urls: str) -> str:
     return json.dumps({"results": [{"url": url, "title": url, "content": url} for url in urls]})
 
 
-async def two_servers(site: LoopbackSite, first: str | int, second: str | int) -> MultiSearch:
+async def two_servers(
+    site: LoopbackSite,
+    first: str | int,
+    second: str | int,
+    clock: Callable[[], float] = time.monotonic,
+) -> MultiSearch:
     """Two SearXNG servers (two paths of one site); a number is a status to fail with."""
     for path, answer in (("/1", first), ("/2", second)):
         if isinstance(answer, int):
@@ -177,7 +183,7 @@ async def two_servers(site: LoopbackSite, first: str | int, second: str | int) -
         else:
             site.page(path + SEARXNG, answer)
     backends = [SearxngSearch(site.url(path)) for path in ("/1", "/2")]
-    return MultiSearch(backends, on_warning=warnings.append)
+    return MultiSearch(backends, on_warning=warnings.append, clock=clock)
 
 
 warnings: list[str] = []
@@ -216,6 +222,26 @@ async def test_all_backends_fail(site: LoopbackSite) -> None:
     assert "every search backend failed" in message
     assert "status 500" in message
     assert "refuses JSON" in message
+
+
+async def test_a_backend_that_keeps_failing_rests(site: LoopbackSite, cancel: Cancellation) -> None:
+    now = 0.0
+    good = results("https://a.example/")
+    search = await two_servers(site, 404, good, clock=lambda: now)
+    for _ in range(5):
+        assert await search.search("lead line", limit=3, cancel=cancel)
+    assert site.paths.count("/1" + SEARXNG) == len(warnings) == 3
+    now = 301
+    site.page("/1" + SEARXNG, good)
+    for _ in range(2):
+        await search.search("lead line", limit=3, cancel=cancel)
+    assert site.paths.count("/1" + SEARXNG) == 5
+
+
+async def test_all_backends_may_not_rest(site: LoopbackSite) -> None:
+    search = await two_servers(site, 404, 404)
+    for _ in range(4):
+        assert "every search backend failed" in await problem(search)
 
 
 async def test_no_backend() -> None:

@@ -1,0 +1,80 @@
+"""A question over the web: search, fetch, store and cite on a real site, faults included."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from leadline.agent.events import Event, Warned
+from leadline.agent.report import Report
+from leadline.agent.researcher import Researcher
+from leadline.agent.run_store import RunStore
+from leadline.agent.web_source import WebSource
+from leadline.runtime.reader import FirstStageReader
+from leadline.runtime.scripted_engine import ScriptedEngine
+from leadline.tools.fetch import Fetcher, FetchLimits
+from leadline.tools.network_guard import NetworkGuard
+from leadline.tools.page_store import PageStore
+from leadline.tools.passage_ranker import HybridRanker
+from leadline.tools.search.kept_search import KeptSearch, SearchAnswers
+from leadline.tools.search.searxng_search import SearxngSearch
+from leadline.tools.web_pages import Reuse, WebPages
+
+from ..web.faults import Fault
+from ..web.served_pages import generated_pages
+from ..web.site import WebSite
+from .conftest import SUPPORTED, answer
+
+QUESTION = "How deep is the water at buoy 7?"
+REPLIES = [answer(("The water at buoy 7 is 52 fathoms deep at low tide.", [1])), SUPPORTED]
+LIMITS = FetchLimits(seconds=3, silence=0.5, host_delay=0.0)
+
+
+async def ask(site: WebSite, folder: Path, reuse: Reuse) -> tuple[Report, list[Event]]:
+    """One run with everything opened anew, as another process would."""
+    store, answers = PageStore(folder / "pages"), SearchAnswers(folder / "web")
+    events: list[Event] = []
+    guard = NetworkGuard(allow_hosts=[site.host])
+    async with Fetcher(guard, limits=LIMITS, cache=folder / "web") as fetcher:
+        search = KeptSearch(SearxngSearch(site.url()), answers, reuse)
+        researcher = Researcher(
+            engine=ScriptedEngine(REPLIES),
+            reader=FirstStageReader(HybridRanker(None)),
+            sources=[WebSource(search, WebPages(fetcher, store, reuse))],
+            pages=store,
+            runs=RunStore(folder / "runs"),
+        )
+        report = await researcher.run(QUESTION, on_event=events.append)
+    store.close()
+    answers.close()
+    return report, events
+
+
+async def test_a_run_repeated_asks_for_nothing(tmp_path: Path) -> None:
+    with WebSite(generated_pages(30)) as site:
+        cold, _ = await ask(site, tmp_path, Reuse(seconds=600))
+        assert cold.status == "complete"
+        [citation] = cold.claims[0].citations
+        assert "buoy 7 is 52 fathoms deep" in citation.quote
+        assert citation.url == site.url("/buoy/7")
+        asked = len(site.requests)
+        assert asked > 3
+        warm, _ = await ask(site, tmp_path, Reuse(seconds=600))
+        assert len(site.requests) == asked
+    assert warm.claims == cold.claims
+    offline, _ = await ask(site, tmp_path, Reuse(offline=True))
+    assert offline.claims == cold.claims
+
+
+async def test_a_site_that_fails_in_part_is_named(tmp_path: Path) -> None:
+    with WebSite(generated_pages(30)) as site:
+        failing = {f"/buoy/{n}" for n in (0, 3, 5)}
+        for path, fault in zip(
+            sorted(failing), (Fault.RESET, Fault.SERVER_ERROR, Fault.LYING_TYPE), strict=True
+        ):
+            site.fail(path, fault)
+        report, events = await ask(site, tmp_path, Reuse())
+    assert report.status == "complete"
+    warned = [event.message for event in events if isinstance(event, Warned)]
+    asked_in_vain = failing & set(site.requests)
+    assert asked_in_vain
+    assert all(any(path in message for message in warned) for path in asked_in_vain)

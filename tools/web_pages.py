@@ -1,0 +1,64 @@
+"""From an address on the web to a stored page: what is kept and young enough, else fetched."""
+
+from __future__ import annotations
+
+import asyncio
+import math
+from dataclasses import dataclass
+from datetime import UTC, datetime
+
+from ..cancellation import Cancellation
+from ..errors import FetchError
+from ..evidence import Page
+from .fetch import Fetcher
+from .intake import keep
+from .network_guard import redacted
+from .page_store import PageStore
+
+
+@dataclass(frozen=True, slots=True)
+class Reuse:
+    """When a kept page or a kept list of search results is taken instead of a new one."""
+
+    seconds: float = 0.0
+    """Younger ones are taken without a request."""
+    offline: bool = False
+    """Kept ones are taken however old they are, and nothing is ever asked for."""
+
+    def takes(self, made_at: datetime) -> bool:
+        """Whether what was had at ``made_at`` is taken."""
+        limit = math.inf if self.offline else self.seconds
+        return (datetime.now(UTC) - made_at).total_seconds() < limit
+
+
+@dataclass(frozen=True, slots=True)
+class WebPages:
+    """Opens pages of the web, each fetch of them kept in ``store``."""
+
+    fetcher: Fetcher
+    store: PageStore
+    reuse: Reuse = Reuse()
+
+    async def open(self, url: str, *, cancel: Cancellation, confirm: bool = False) -> Page:
+        """The page at ``url``; with ``confirm`` its server is asked, however young the kept one is.
+
+        Raises:
+            FetchError: see :meth:`Fetcher.fetch`; or offline, and the page is not kept.
+            ExtractionError: there is no text to be had from it.
+            StorageError: the disk refused.
+            Cancelled: ``cancel`` was set.
+        """
+        address = self.fetcher.check_url(url)
+        if not confirm and (page := await asyncio.to_thread(self._kept, url, address)):
+            return page
+        if self.reuse.offline:
+            raise FetchError(
+                f"{redacted(url)} is not kept, and nothing is fetched offline",
+                remedy="unset LEADLINE_OFFLINE to fetch it",
+            )
+        fetched = await self.fetcher.fetch(url, cancel=cancel, confirm=confirm)
+        return await asyncio.to_thread(keep, fetched, self.store)
+
+    def _kept(self, url: str, address: str) -> Page | None:
+        page = self.store.latest(url.strip(), address)
+        return page if page is not None and self.reuse.takes(page.fetched_at) else None
