@@ -11,6 +11,7 @@ from ..budget import Usage
 from ..evidence import Evidence
 from .report import Report, Verdict
 from .research_graph import NodeState, Refusal, ResearchGraph
+from .tables.schema import TableSchema
 
 
 class _Event(BaseModel):
@@ -88,6 +89,32 @@ class ClaimVerified(_Event):
     reason: str = ""
 
 
+class TablePlanned(_Event):
+    kind: Literal["table.planned"] = "table.planned"
+    table_schema: TableSchema
+
+
+class RowsFound(_Event):
+    """Rows of a table that a page brought."""
+
+    kind: Literal["rows.found"] = "rows.found"
+    page_id: str
+    title: str
+    found: int
+    """Rows on that page."""
+    rows: int
+    """Rows of the table by now."""
+
+
+class CellsFilled(_Event):
+    """How full a table is by now."""
+
+    kind: Literal["cells.filled"] = "cells.filled"
+    filled: int
+    cells: int
+    rows: int
+
+
 class UsageUpdated(_Event):
     kind: Literal["usage"] = "usage"
     usage: Usage
@@ -113,6 +140,9 @@ Event = Annotated[
     | ReadingFinished
     | EvidenceFound
     | ClaimVerified
+    | TablePlanned
+    | RowsFound
+    | CellsFilled
     | UsageUpdated
     | Warned
     | RunFinished,

@@ -12,6 +12,7 @@ from pydantic import BaseModel, ConfigDict
 from ..budget import Usage
 from ..evidence import Citation
 from ..tools.quarantine import safe_markdown
+from .tables.wide_table import WideTable
 
 Status = Literal["complete", "partial", "budget_exhausted", "failed"]
 Verdict = Literal["supported", "unsupported", "unchecked"]
@@ -53,6 +54,8 @@ class Report(_Value):
     claims: tuple[Claim, ...]
     open_questions: tuple[str, ...]
     usage: Usage
+    table: WideTable | None = None
+    """The table, where one was asked for."""
     errors: tuple[RunProblem, ...] = ()
     dropped_citations: int = 0
     """References to evidence that does not exist, dropped before the report was written."""

@@ -4,15 +4,9 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-from collections.abc import AsyncIterator, Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from datetime import UTC, datetime
-from pathlib import Path
 from typing import Any, cast
-
-import aiosqlite
-from langchain_core.runnables import RunnableConfig
-from langgraph.checkpoint.serde.jsonplus import JsonPlusSerializer
-from langgraph.checkpoint.sqlite.aio import AsyncSqliteSaver
 
 from ..budget import Budget, Limits
 from ..cancellation import Cancellation
@@ -21,6 +15,7 @@ from ..evidence import Citation, Evidence
 from ..progress import Progress, silent
 from ..runtime.engine import Engine
 from ..runtime.reader import Reader
+from .checkpoints import run_checkpointed
 from .events import Event, EvidenceFound, RunFinished, RunStarted, UsageUpdated
 from .metering import MeteredEngine
 from .report import Claim, Report, RunProblem, Status, render_markdown
@@ -28,6 +23,8 @@ from .research import RunState, build_research
 from .research_graph import ResearchGraph
 from .run_store import RunFolder, RunStore
 from .sources import Source
+from .tables.schema import TableWishes
+from .tables.table_run import run_table
 from .toolbox import Effort, PageLookup, Toolbox
 
 MAX_QUESTION_CHARACTERS = 4_000
@@ -74,14 +71,37 @@ class Researcher:
             ServiceError: the model's endpoint failed before anything was answered.
             StorageError: the disk refused.
         """
-        question = checked_question(question)
-        folder = self._runs.create(
-            question,
+        folder = self._new_run(question)
+        return await self._go(folder, limits, cancel, on_event, progress)
+
+    async def tabulate(
+        self,
+        query: str,
+        wishes: TableWishes | None = None,
+        *,
+        limits: Limits | None = None,
+        cancel: Cancellation | None = None,
+        on_event: Callable[[Event], None] = lambda event: None,
+        progress: Progress = silent,
+    ) -> Report:
+        """Find the table that ``query`` asks for; the report's ``table`` has it cell by cell.
+
+        Raises as :meth:`run` does, and:
+            InputError: ``wishes`` name a key that is no column.
+            OutputInvalid: neither the query nor the model says which columns there are.
+            SearchError: no source could be searched.
+        """
+        folder = self._new_run(query, table=wishes or TableWishes())
+        return await self._go(folder, limits, cancel, on_event, progress)
+
+    def _new_run(self, question: str, *, table: TableWishes | None = None) -> RunFolder:
+        return self._runs.create(
+            checked_question(question),
             model=self._engine.model_id,
             reader=self._reader.model_id,
             sources=tuple(source.name for source in self._sources),
+            table=table,
         )
-        return await self._go(folder, limits, cancel, on_event, progress)
 
     async def resume(
         self,
@@ -147,8 +167,7 @@ class Researcher:
                     )
                 )
             with _alarm(budget.remaining_seconds, deadline):
-                state = await _run_graph(folder, record.question, box)
-            report = self._report(folder, state, box, history)
+                report = await self._work(folder, box, history)
             folder.save_report(report)
             log.emit(RunFinished(report=report))
             return report
@@ -157,6 +176,13 @@ class Researcher:
                 log.emit(UsageUpdated(usage=budget.usage))
             unsubscribe()
             log.close()
+
+    async def _work(self, folder: RunFolder, box: Toolbox, history: _History) -> Report:
+        record = folder.record
+        if record.table is not None:
+            return await run_table(folder, record.table, box)
+        state = await _run_graph(folder, record.question, box)
+        return self._report(folder, state, box, history)
 
     def _report(
         self, folder: RunFolder, state: RunState, box: Toolbox, history: _History
@@ -262,30 +288,18 @@ def _alarm(seconds: float | None, deadline: Cancellation) -> Iterator[None]:
 
 async def _run_graph(folder: RunFolder, question: str, box: Toolbox) -> RunState:
     """Run the graph from its last checkpoint, or from the start."""
-    async with _checkpointer(folder.checkpoints) as checkpointer:
-        graph = build_research(checkpointer)
-        config: RunnableConfig = {
-            "configurable": {"thread_id": folder.path.name},
-            "recursion_limit": _CHECKPOINT_STEPS,
-        }
-        snapshot = await graph.aget_state(config)
-        if snapshot.values and not snapshot.next:
-            return _as_state(snapshot.values)
-        start = RunState(run_id=folder.path.name, question=question)
-        values = await graph.ainvoke(
-            None if snapshot.values else start, config, context=box, durability="sync"
-        )
-        return _as_state(values)
+    values = await run_checkpointed(
+        build_research,
+        folder.checkpoints,
+        thread=folder.path.name,
+        start=RunState(run_id=folder.path.name, question=question),
+        box=box,
+        steps=_CHECKPOINT_STEPS,
+    )
+    return _as_state(values)
 
 
 def _as_state(values: dict[str, Any]) -> RunState:
     if "claims" not in values or "graph" not in values:
         raise RunError("the run ended before it had written anything", remedy="ask again")
     return cast(RunState, values)
-
-
-@contextlib.asynccontextmanager
-async def _checkpointer(path: Path) -> AsyncIterator[AsyncSqliteSaver]:
-    """LangGraph's SQLite checkpointer; reads back plain data and nothing else."""
-    async with aiosqlite.connect(path) as connection:
-        yield AsyncSqliteSaver(connection, serde=JsonPlusSerializer(allowed_msgpack_modules=None))

@@ -15,6 +15,7 @@ from ..locations import make_private
 from ..storage import storage_errors, write_atomically
 from .events import Event, parse_event
 from .report import Report
+from .tables.schema import TableWishes
 
 
 class RunRecord(BaseModel):
@@ -28,6 +29,8 @@ class RunRecord(BaseModel):
     model: str
     reader: str
     sources: tuple[str, ...]
+    table: TableWishes | None = None
+    """What was said of the table, where the run is to end in one."""
 
 
 class RunFolder:
@@ -110,7 +113,13 @@ class RunStore:
         self._folder = folder
 
     def create(
-        self, question: str, *, model: str, reader: str, sources: tuple[str, ...]
+        self,
+        question: str,
+        *,
+        model: str,
+        reader: str,
+        sources: tuple[str, ...],
+        table: TableWishes | None = None,
     ) -> RunFolder:
         """A new, empty run. Raises StorageError: the folder cannot be written."""
         now = datetime.now(UTC)
@@ -123,6 +132,7 @@ class RunStore:
             model=model,
             reader=reader,
             sources=sources,
+            table=table,
         )
         write_atomically(folder.path / "run.json", record.model_dump_json(indent=2))
         return folder

@@ -6,7 +6,6 @@ goes on inside a searcher, and searchers never wait for each other's steps.
 
 from __future__ import annotations
 
-import asyncio
 from typing import TypedDict
 
 from langgraph.checkpoint.base import BaseCheckpointSaver
@@ -14,13 +13,12 @@ from langgraph.graph import END, START, StateGraph
 from langgraph.graph.state import CompiledStateGraph
 from langgraph.runtime import Runtime
 
-from ..errors import Cancelled, LeadlineError, SearchError
-from ..evidence import Evidence, Page
+from ..evidence import Evidence
 from .answering import answer_question
-from .events import EvidenceFound, PageRead, ReadingFinished, SearchFinished, SearchStarted, Warned
+from .events import EvidenceFound, ReadingFinished
 from .query_rewriting import rewrite_queries
 from .research_graph import SubAnswer
-from .sources import Source, fuse
+from .searching import find_pages
 from .toolbox import Toolbox
 
 _KNOWN_CHARACTERS = 300
@@ -63,23 +61,7 @@ def build_searcher(checkpointer: BaseCheckpointSaver[str] | None) -> Searcher:
 async def _search(state: SearcherState, runtime: Runtime[Toolbox]) -> SearcherState:
     box, node_id = runtime.context, state["node_id"]
     queries = state.get("queries") or _first_queries(state)
-    jobs = [(source, query) for query in queries for source in box.sources]
-    results = await asyncio.gather(*(_find(box, node_id, *job) for job in jobs))
-    rankings = [pages for pages in results if not isinstance(pages, LeadlineError)]
-    if not rankings:
-        raise _nothing_searched([error for error in results if isinstance(error, LeadlineError)])
-    pages = fuse(rankings, limit=box.effort.pages_per_question)
-    box.budget.charge(pages=len(pages))
-    for page in pages:
-        box.emit(
-            PageRead(
-                span_id=node_id,
-                page_id=page.page_id,
-                url=page.final_url,
-                title=page.title,
-                characters=len(page.text),
-            )
-        )
+    pages = await find_pages(box, node_id, queries, limit=box.effort.pages_per_question)
     return {
         "page_ids": [page.page_id for page in pages],
         "queries": [],
@@ -94,37 +76,6 @@ def _first_queries(state: SearcherState) -> list[str]:
     if not known:
         return [state["question"]]
     return [state["question"], f"{state['question']} {known[:_KNOWN_CHARACTERS]}"]
-
-
-async def _find(
-    box: Toolbox, node_id: str, source: Source, query: str
-) -> list[Page] | LeadlineError:
-    """Pages of one source, or why it failed, which is said but does not stop the others."""
-    box.emit(SearchStarted(span_id=node_id, source=source.name, query=query))
-    limit = 2 * box.effort.pages_per_question
-    try:
-        found = await source.find(query, limit=limit, cancel=box.deadline)
-    except Cancelled:
-        raise
-    except LeadlineError as error:
-        box.emit(Warned(span_id=node_id, message=str(error)))
-        return error
-    for warning in found.warnings:
-        box.emit(Warned(span_id=node_id, message=warning))
-    box.emit(
-        SearchFinished(span_id=node_id, source=source.name, query=query, found=len(found.pages))
-    )
-    return list(found.pages)
-
-
-def _nothing_searched(errors: list[LeadlineError]) -> LeadlineError:
-    """One error for all sources and queries that failed."""
-    problems = {error.problem: error for error in errors}
-    if len(problems) == 1:
-        return errors[0]
-    return SearchError(
-        f"no source could be searched ({'; '.join(problems)})", remedy="see `leadline doctor`"
-    )
 
 
 async def _read(state: SearcherState, runtime: Runtime[Toolbox]) -> SearcherState:

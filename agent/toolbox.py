@@ -34,6 +34,10 @@ class Effort:
     growth_rounds: int = 2
     """Times that the graph may grow after the first plan."""
     parallel_searchers: int = 4
+    table_rounds: int = 3
+    """Rounds of searching for the rows of a table; it ends earlier when one brings nothing new."""
+    filled_rows: int = 40
+    """Rows of a table whose missing cells are looked up one by one."""
     evidence: int = 8
     """Spans brought back for one sub-question."""
     reading_tokens: int | None = READING_TOKENS

@@ -254,3 +254,16 @@ startxref
 0
 %%EOF
 """
+
+
+def test_a_cell_that_reaches_down_stands_in_every_row() -> None:
+    html = b"""<table><tr><th>Year</th><th>River</th><th>Note</th></tr>
+    <tr><td rowspan="3">2020</td><td>Elm</td><td rowspan="2">wet</td></tr>
+    <tr><td>Oak</td></tr><tr><td colspan="2">none</td></tr><tr><td>2021</td><td>Ash</td></tr>
+    </table>"""
+    assert extract(html, name="rivers.html").text.splitlines()[2:] == [
+        "| 2020 | Elm | wet |",
+        "| 2020 | Oak | wet |",
+        "| 2020 | none |  |",
+        "| 2021 | Ash |  |",
+    ]

@@ -197,14 +197,9 @@ def _data_rows(table: HtmlElement) -> list[list[str]]:
     if next(table.iterdescendants("table"), None) is not None:
         return []
     rows: list[list[str]] = []
+    reaching: dict[int, tuple[str, int]] = {}
     for row in table.iterdescendants("tr"):
-        if not is_shown(row):
-            continue
-        cells: list[str] = []
-        for cell in row.iterchildren("td", "th"):
-            cells.append(_cell(cell))
-            cells.extend([""] * (_span(cell) - 1))
-        if any(cells):
+        if is_shown(row) and any(cells := _row_cells(row, reaching)):
             rows.append(cells)
     if not rows or max(map(len, rows)) < 2:
         return []
@@ -213,6 +208,37 @@ def _data_rows(table: HtmlElement) -> list[list[str]]:
     if any(len(cell) > _LONG_CELL for row in rows for cell in row) and _has_blocks(table):
         return []
     return rows
+
+
+def _row_cells(row: HtmlElement, reaching: dict[int, tuple[str, int]]) -> list[str]:
+    """The cells of a row, with those of earlier rows that reach down into it.
+
+    ``reaching`` holds, by column, the text of such a cell and the rows that it still covers.
+    """
+    cells: list[str] = []
+
+    def fill_from_above() -> None:
+        while (above := reaching.pop(len(cells), None)) is not None:
+            text, left = above
+            if left > 1:
+                reaching_on[len(cells)] = (text, left - 1)
+            cells.append(text)
+
+    reaching_on: dict[int, tuple[str, int]] = {}
+    for cell in row.iterchildren("td", "th"):
+        fill_from_above()
+        rows_down = _span(cell, "rowspan")
+        for place in range(_span(cell, "colspan")):
+            text = _cell(cell) if place == 0 else ""
+            if rows_down > 1:
+                reaching_on[len(cells)] = (text, rows_down - 1)
+            cells.append(text)
+    for column in sorted(reaching):
+        cells += [""] * (column - len(cells))
+        fill_from_above()
+    reaching.clear()
+    reaching.update(reaching_on)
+    return cells
 
 
 def _has_blocks(table: HtmlElement) -> bool:
@@ -243,9 +269,9 @@ def _spaced(cell: HtmlElement) -> Iterator[str]:
     yield "".join(part)
 
 
-def _span(cell: HtmlElement) -> int:
-    span = cell.get("colspan") or "1"
-    return min(int(span), 50) if span.isascii() and span.isdigit() and len(span) < 4 else 1
+def _span(cell: HtmlElement, direction: str) -> int:
+    span = cell.get(direction) or "1"
+    return min(max(int(span), 1), 50) if span.isascii() and span.isdigit() and len(span) < 4 else 1
 
 
 def _table_lines(table: HtmlElement, rows: list[list[str]]) -> Iterator[str]:

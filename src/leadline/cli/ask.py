@@ -59,15 +59,13 @@ def ask(
         raise click.UsageError("--jsonl goes to stdout: redirect it instead of using -o")
     if no_web and not corpora:
         raise click.UsageError("--no-web leaves nothing to search: add --corpus NAME or DIR")
-    text = " ".join(question) if question else _question_from_stdin()
-
     from ..agent.assembly import Wishes
     from ..agent.researcher import checked_question
     from ..budget import Limits
     from ..settings import load_settings
     from .research_session import Presentation, research
 
-    text = checked_question(text)
+    text = checked_question(question_text(question))
     settings = load_settings(model=model, reader=reader, seconds=seconds)
     return research(
         Wishes(settings=settings, corpora=corpora, web=web or not (no_web or corpora)),
@@ -82,7 +80,14 @@ def ask(
     )
 
 
-def _question_from_stdin() -> str:
+def question_text(words: tuple[str, ...]) -> str:
+    """The question in the arguments, or the one on stdin.
+
+    Raises:
+        InputError: there are no arguments, and stdin is a terminal.
+    """
+    if words:
+        return " ".join(words)
     if sys.stdin.isatty():
         raise InputError("no question was given", remedy='ask one: leadline "How does … work?"')
     return sys.stdin.buffer.read().decode("utf-8", errors="replace")

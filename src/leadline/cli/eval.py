@@ -1,4 +1,4 @@
-"""``leadline eval``: measure answers and reading on data that can be checked."""
+"""``leadline eval``: measure answers, reading and tables on data that can be checked."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ import click
 
 from ..cancellation import Cancellation
 from ..errors import ConfigError
-from . import eval_reading
+from . import eval_reading, eval_tables
 from .eval_result import evaluation_result, show_result
 from .running import run_async
 from .terminal import note, progress_bars, stdout_console, warn
@@ -43,7 +43,7 @@ class _Evaluations(click.Group):
 
 @click.group("eval")
 def eval_() -> None:
-    """Measure answers and reading on data that can be checked."""
+    """Measure answers, reading and tables on data that can be checked."""
 
 
 @eval_.command("list")
@@ -54,7 +54,7 @@ def list_evals() -> None:
     from ..evals import question_set
 
     table = Table("name", "questions", "about", box=None)
-    for name, about in eval_reading.ABOUT.items():
+    for name, about in (eval_reading.ABOUT | eval_tables.ABOUT).items():
         table.add_row(name, "", about)
     for name in question_set.names():
         loaded = question_set.load(name)
@@ -62,7 +62,7 @@ def list_evals() -> None:
     stdout_console().print(table)
 
 
-@eval_.group("run", cls=_Evaluations, commands=eval_reading.COMMANDS)
+@eval_.group("run", cls=_Evaluations, commands=(*eval_reading.COMMANDS, *eval_tables.COMMANDS))
 def run_eval() -> None:
     """Run an evaluation over the data in --data.
 

@@ -15,6 +15,7 @@ from .safe_text import safe_text
 
 _COMMANDS = {
     "ask": "Research a question and print the cited report (the default command).",
+    "batch": "Work through many questions and tables, resumable.",
     "corpus": "Add, list, search and remove indexed folders and sites.",
     "demo": "Ask the Python language reference a set question.",
     "doctor": "Say what works on this machine, and why the rest does not.",
@@ -24,6 +25,7 @@ _COMMANDS = {
     "read": "Show what a file, a web page or a folder says to a question.",
     "reader": "Find and show the attention heads that a model reads with.",
     "runs": "List and show past runs.",
+    "table": "Find the table that a query asks for, every cell with its source.",
 }
 
 _DEFAULT = "ask"

@@ -39,5 +39,12 @@ def _line(event: events.Event) -> str | None:
             return None if state == "running" else f"{node}  {state}: {answer or error}"
         case events.ClaimVerified(claim=claim, verdict=verdict, reason=reason):
             return f"{verdict}: {claim}{f' ({reason})' if reason else ''}"
+        case events.TablePlanned(table_schema=schema):
+            keys = ", ".join(schema.keys)
+            return f"table of {schema.subject}: {', '.join(schema.names)} (keys: {keys})"
+        case events.RowsFound(title=title, found=found, rows=rows):
+            return f"{found} rows in “{title}”, {rows} in all"
+        case events.CellsFilled(filled=filled, cells=cells, rows=rows):
+            return f"{filled} of {cells} cells filled, {rows} rows"
         case _:
             return None

@@ -30,6 +30,8 @@ class Presentation:
     as_jsonl: bool = False
     output: Path | None = None
     quiet: bool = False
+    write: Callable[[Report], None] | None = None
+    """Writes the result in place of its Markdown."""
 
 
 def research(wishes: Wishes, start: Start, shown: Presentation) -> ExitCode:
@@ -51,6 +53,8 @@ def research(wishes: Wishes, start: Start, shown: Presentation) -> ExitCode:
     report = run_async(work)
     if shown.as_json:
         write_json(report.model_dump(mode="json"), shown.output)
+    elif shown.write is not None:
+        shown.write(report)
     elif not shown.as_jsonl:
         write_result(report.markdown, shown.output)
     if not shown.quiet:

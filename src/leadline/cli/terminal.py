@@ -34,11 +34,16 @@ def write_result(text: str, output: Path | None = None) -> None:
         StorageError: ``output`` cannot be written.
     """
     data = (text if text.endswith("\n") else text + "\n").encode()
-    if output is None:
-        sys.stdout.flush()
-        sys.stdout.buffer.write(data)
-        sys.stdout.buffer.flush()
+    if output is not None:
+        write_file(output, data)
         return
+    sys.stdout.flush()
+    sys.stdout.buffer.write(data)
+    sys.stdout.buffer.flush()
+
+
+def write_file(output: Path, data: bytes) -> None:
+    """Write a result's bytes to ``output``; raises as :func:`write_result` does."""
     if output.is_dir():
         raise InputError(f"{output} is a folder", remedy="name a file in it with -o")
     write_atomically(output.absolute(), data)

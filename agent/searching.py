@@ -1,0 +1,71 @@
+"""One round of searching: every query in every source, fused, said as events."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Sequence
+
+from ..errors import Cancelled, LeadlineError, SearchError
+from ..evidence import Page
+from .events import PageRead, SearchFinished, SearchStarted, Warned
+from .sources import Source, fuse
+from .toolbox import Toolbox
+
+
+async def find_pages(
+    box: Toolbox, span_id: str, queries: Sequence[str], *, limit: int
+) -> list[Page]:
+    """The best ``limit`` pages for ``queries``, charged to the budget.
+
+    Raises:
+        SearchError: no source could be searched.
+        Cancelled: the run's deadline was set.
+    """
+    jobs = [(source, query) for query in queries for source in box.sources]
+    results = await asyncio.gather(*(_find(box, span_id, *job, limit=2 * limit) for job in jobs))
+    rankings = [pages for pages in results if not isinstance(pages, LeadlineError)]
+    if not rankings:
+        raise _nothing_searched([error for error in results if isinstance(error, LeadlineError)])
+    pages = fuse(rankings, limit=limit)
+    box.budget.charge(pages=len(pages))
+    for page in pages:
+        box.emit(
+            PageRead(
+                span_id=span_id,
+                page_id=page.page_id,
+                url=page.final_url,
+                title=page.title,
+                characters=len(page.text),
+            )
+        )
+    return pages
+
+
+async def _find(
+    box: Toolbox, span_id: str, source: Source, query: str, *, limit: int
+) -> list[Page] | LeadlineError:
+    """Pages of one source, or why it failed, which is said but does not stop the others."""
+    box.emit(SearchStarted(span_id=span_id, source=source.name, query=query))
+    try:
+        found = await source.find(query, limit=limit, cancel=box.deadline)
+    except Cancelled:
+        raise
+    except LeadlineError as error:
+        box.emit(Warned(span_id=span_id, message=str(error)))
+        return error
+    for warning in found.warnings:
+        box.emit(Warned(span_id=span_id, message=warning))
+    box.emit(
+        SearchFinished(span_id=span_id, source=source.name, query=query, found=len(found.pages))
+    )
+    return list(found.pages)
+
+
+def _nothing_searched(errors: list[LeadlineError]) -> LeadlineError:
+    """One error for all sources and queries that failed."""
+    problems = {error.problem: error for error in errors}
+    if len(problems) == 1:
+        return errors[0]
+    return SearchError(
+        f"no source could be searched ({'; '.join(problems)})", remedy="see `leadline doctor`"
+    )

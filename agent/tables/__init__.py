@@ -1,0 +1,1 @@
+"""Wide tables: a question that asks for many rows, answered cell by cell, each with its words."""

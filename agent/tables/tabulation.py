@@ -1,0 +1,314 @@
+"""A table as a LangGraph: plan → search → read, until rounds bring nothing new → fill.
+
+Every step is checkpointed, so that a run which was stopped goes on where it was. Pages are read
+once; rows are kept as they were found, and put together anew from them.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Awaitable, Callable, Sequence
+from typing import Any, TypedDict
+
+from langgraph.checkpoint.base import BaseCheckpointSaver
+from langgraph.graph import END, START, StateGraph
+from langgraph.graph.state import CompiledStateGraph
+from langgraph.runtime import Runtime
+
+from ...errors import Cancelled, OutputInvalid, PromptTooLong, SearchError
+from ...evidence import Evidence, Page
+from ..events import CellsFilled, ReadingFinished, RowsFound, TablePlanned, UsageUpdated, Warned
+from ..query_rewriting import rewrite_queries
+from ..research_graph import same_question
+from ..searching import find_pages
+from ..toolbox import Toolbox
+from . import page_tables
+from .passage_rows import cells_in_passages, rows_in_passages
+from .schema import TableSchema, TableWishes, bare_query, plan_schema
+from .wide_table import FoundRow, Key, TableBuilder
+
+_SPAN = "table"
+_PAGES_A_ROW = 3
+_QUERY_CHARACTERS = 400
+
+
+class TableState(TypedDict, total=False):
+    """Plain data only: it is written to the checkpoint as it is."""
+
+    query: str
+    wishes: dict[str, Any]
+    schema: dict[str, Any]
+    queries: list[str]
+    """To be searched next."""
+    tried: list[str]
+    waiting: list[str]
+    """Ids of pages that were found and are not read yet."""
+    seen: list[str]
+    found: list[dict[str, Any]]
+    """Rows as they were found, in order."""
+    rounds: int
+    brought: int
+    """New rows of the last round."""
+    looked_up: list[list[str]]
+    """Keys of the rows whose missing cells were searched for."""
+    stopped: bool
+    """The budget ran out."""
+
+
+Tabulation = CompiledStateGraph[TableState, Toolbox, TableState, TableState]
+Step = Callable[[TableState, Toolbox], Awaitable[TableState]]
+
+
+def build_tabulation(checkpointer: BaseCheckpointSaver[str] | None) -> Tabulation:
+    graph = StateGraph(TableState, context_schema=Toolbox)
+    for name, step in (("search", _search), ("read", _read), ("next", _next), ("fill", _fill)):
+        graph.add_node(name, _until_the_deadline(step))
+    graph.add_node("plan", _plan)
+    graph.add_edge(START, "plan")
+    graph.add_edge("plan", "search")
+    graph.add_conditional_edges("search", _unless_stopped("read"), ["read", END])
+    graph.add_conditional_edges("read", _unless_stopped("next"), ["next", END])
+    graph.add_conditional_edges("next", _after_next, ["search", "fill", END])
+    graph.add_conditional_edges("fill", _after_fill, ["fill", END])
+    return graph.compile(checkpointer=checkpointer)
+
+
+def table_builder(state: TableState) -> TableBuilder:
+    """The rows found so far, put together."""
+    builder = TableBuilder(TableSchema.model_validate(state["schema"]))
+    builder.add_all(FoundRow.model_validate(row) for row in state.get("found", []))
+    return builder
+
+
+def _until_the_deadline(step: Step) -> Any:
+    """``step`` as a node: what a budget that ran out cuts short is left as it was."""
+
+    async def node(state: TableState, runtime: Runtime[Toolbox]) -> TableState:
+        box = runtime.context
+        try:
+            changes = await step(state, box)
+        except Cancelled:
+            box.cancel.check()
+            return {"stopped": True}
+        box.emit(UsageUpdated(usage=box.budget.usage))
+        return changes
+
+    return node
+
+
+async def _plan(state: TableState, runtime: Runtime[Toolbox]) -> TableState:
+    box = runtime.context
+    wishes = TableWishes.model_validate(state["wishes"])
+    # Without a schema there is no table at all: the deadline does not stop this.
+    schema = await plan_schema(state["query"], wishes, box.engine, cancel=box.cancel)
+    box.emit(TablePlanned(table_schema=schema))
+    wanted = [schema.subject, bare_query(state["query"])[:_QUERY_CHARACTERS]]
+    queries = wanted[:1] if same_question(*wanted) else wanted
+    return {"schema": schema.model_dump(mode="json"), "queries": queries, "rounds": 0}
+
+
+async def _search(state: TableState, box: Toolbox) -> TableState:
+    queries = state["queries"]
+    pages = await find_pages(box, _SPAN, queries, limit=box.effort.pages_per_question)
+    seen = state.get("seen", [])
+    fresh = [page.page_id for page in pages if page.page_id not in seen]
+    return {
+        "waiting": fresh,
+        "seen": [*seen, *fresh],
+        "tried": [*state.get("tried", []), *queries],
+        "queries": [],
+    }
+
+
+async def _read(state: TableState, box: Toolbox) -> TableState:
+    """Rows from the tables of the waiting pages; from their text where no table serves."""
+    pages = [box.pages.get(page_id) for page_id in state.get("waiting", [])]
+    schema = TableSchema.model_validate(state["schema"])
+    by_page: list[tuple[Page, list[FoundRow]]] = []
+    for table in await _selected(pages, state["query"], schema, box):
+        places, constants = await _mapped(table, state["query"], schema, box)
+        rows = page_tables.rows_of(table, places, constants)
+        if rows and not state.get("found") and not by_page:
+            schema = page_tables.widened_keys(schema, rows)
+        by_page.append((table.page, rows))
+    if not any(rows for _, rows in by_page) and pages:
+        by_page = await _from_passages(pages, state["query"], schema, box)
+    state = {**state, "schema": schema.model_dump(mode="json")}
+    builder = table_builder(state)
+    before = len(builder.keys)
+    found = list(state.get("found", []))
+    for page, rows in by_page:
+        rows = [row for row in rows if builder.add(row)]
+        found += [row.model_dump(mode="json") for row in rows]
+        total = len(builder.keys)
+        box.emit(
+            RowsFound(
+                span_id=_SPAN, page_id=page.page_id, title=page.title, found=len(rows), rows=total
+            )
+        )
+    _tell_cells(builder, box)
+    return {
+        "schema": state["schema"],
+        "found": found,
+        "waiting": [],
+        "rounds": state.get("rounds", 0) + 1,
+        "brought": len(builder.keys) - before,
+    }
+
+
+async def _next(state: TableState, box: Toolbox) -> TableState:
+    """Other queries while rounds bring rows; none once one brought nothing new, or enough ran."""
+    nothing_new = bool(state.get("found")) and not state.get("brought")
+    if nothing_new or state.get("rounds", 0) >= box.effort.table_rounds:
+        return {"queries": []}
+    schema = TableSchema.model_validate(state["schema"])
+    try:
+        queries = await rewrite_queries(
+            f"{schema.subject} ({', '.join(schema.names)})",
+            tried=state.get("tried", []),
+            known=[],
+            engine=box.engine,
+            cancel=box.deadline,
+        )
+    except OutputInvalid as error:
+        box.emit(Warned(span_id=_SPAN, message=str(error)))
+        queries = []
+    return {"queries": queries}
+
+
+async def _fill(state: TableState, box: Toolbox) -> TableState:
+    """Look up the missing cells of the next few rows, a search for each row."""
+    builder = table_builder(state)
+    looked_up = [tuple(key) for key in state.get("looked_up", [])]
+    chosen = _with_missing_cells(builder, looked_up, box)[: box.effort.parallel_searchers]
+    rows = await asyncio.gather(*(_look_up(builder, key, box) for key in chosen))
+    found = [row for row in rows if row is not None and builder.add(row)]
+    _tell_cells(builder, box)
+    return {
+        "found": [*state.get("found", []), *(row.model_dump(mode="json") for row in found)],
+        "looked_up": [list(key) for key in (*looked_up, *chosen)],
+    }
+
+
+async def _look_up(builder: TableBuilder, key: Key, box: Toolbox) -> FoundRow | None:
+    row, schema = builder.row_with(key), builder.schema
+    named = " ".join(row[name].value for name in schema.keys)
+    missing = [name for name in schema.names if row[name].missing]
+    question = f"{named} {' '.join(missing)}"
+    try:
+        pages = await find_pages(box, _SPAN, [question], limit=_PAGES_A_ROW)
+        if not pages:
+            return None
+        evidence = await _evidence(question, pages, box)
+        by_id = {page.page_id: page for page in pages}
+        return await cells_in_passages(
+            row, schema, evidence, by_id, box.engine, cancel=box.deadline
+        )
+    except (SearchError, OutputInvalid, PromptTooLong) as error:
+        box.emit(Warned(span_id=_SPAN, message=f"{named}: {error}"))
+        return None
+
+
+async def _selected(
+    pages: Sequence[Page], query: str, schema: TableSchema, box: Toolbox
+) -> list[page_tables.PageTable]:
+    tables = page_tables.likely_tables(page_tables.tables_of(pages), query, schema)
+    if not tables:
+        return []
+    try:
+        return await page_tables.select_tables(tables, query, box.engine, cancel=box.deadline)
+    except (OutputInvalid, PromptTooLong) as error:
+        box.emit(Warned(span_id=_SPAN, message=f"{error}; the likeliest table is taken"))
+        return tables[:1]
+
+
+async def _mapped(
+    table: page_tables.PageTable, query: str, schema: TableSchema, box: Toolbox
+) -> tuple[dict[str, int], dict[str, str]]:
+    try:
+        return await page_tables.map_columns(table, query, schema, box.engine, cancel=box.deadline)
+    except (OutputInvalid, PromptTooLong) as error:
+        box.emit(Warned(span_id=_SPAN, message=str(error)))
+        return page_tables.matched_columns(table.header, schema.names), {}
+
+
+async def _from_passages(
+    pages: Sequence[Page], query: str, schema: TableSchema, box: Toolbox
+) -> list[tuple[Page, list[FoundRow]]]:
+    evidence = await _evidence(f"{schema.subject} {' '.join(schema.names)}", pages, box)
+    if not evidence:
+        return []
+    by_id = {page.page_id: page for page in pages}
+    try:
+        rows = await rows_in_passages(
+            bare_query(query), schema, evidence, by_id, box.engine, cancel=box.deadline
+        )
+    except (OutputInvalid, PromptTooLong) as error:
+        box.emit(Warned(span_id=_SPAN, message=str(error)))
+        return []
+    grouped: dict[str, list[FoundRow]] = {}
+    for row in rows:
+        page_id = row.cells[schema.keys[0]].citation.page_id
+        grouped.setdefault(page_id, []).append(row)
+    return [(by_id[page_id], group) for page_id, group in grouped.items()]
+
+
+async def _evidence(question: str, pages: Sequence[Page], box: Toolbox) -> Sequence[Evidence]:
+    [reading] = await box.reader.read(
+        [question],
+        pages,
+        budget=box.effort.reading_budget,
+        cancel=box.deadline,
+        progress=box.progress,
+    )
+    box.budget.charge(read_tokens=reading.read_tokens)
+    box.emit(
+        ReadingFinished(
+            span_id=_SPAN,
+            pages=len(pages),
+            read_tokens=reading.read_tokens,
+            seconds=reading.seconds,
+        )
+    )
+    return reading.evidence
+
+
+def _with_missing_cells(builder: TableBuilder, looked_up: Sequence[Key], box: Toolbox) -> list[Key]:
+    if len(looked_up) >= box.effort.filled_rows:
+        return []
+    done = set(looked_up)
+    return [
+        key
+        for key in builder.keys
+        if key not in done and any(cell.missing for cell in builder.row_with(key).values())
+    ]
+
+
+def _tell_cells(builder: TableBuilder, box: Toolbox) -> None:
+    table = builder.build()
+    box.emit(
+        CellsFilled(span_id=_SPAN, filled=table.filled, cells=table.cells, rows=len(table.rows))
+    )
+
+
+def _unless_stopped(following: str) -> Callable[[TableState], str]:
+    def route(state: TableState) -> str:
+        return END if state.get("stopped") else following
+
+    return route
+
+
+def _after_next(state: TableState, runtime: Runtime[Toolbox]) -> str:
+    if state.get("stopped"):
+        return END
+    if state.get("queries"):
+        return "search"
+    return _after_fill(state, runtime)
+
+
+def _after_fill(state: TableState, runtime: Runtime[Toolbox]) -> str:
+    if state.get("stopped") or not state.get("found"):
+        return END
+    looked_up = [tuple(key) for key in state.get("looked_up", [])]
+    left = _with_missing_cells(table_builder(state), looked_up, runtime.context)
+    return "fill" if left else END

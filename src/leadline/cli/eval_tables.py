@@ -1,0 +1,132 @@
+"""Evaluations of tables, as commands under ``leadline eval run``."""
+
+from __future__ import annotations
+
+import random
+import time
+from dataclasses import asdict
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import click
+
+from ..cancellation import Cancellation
+from ..errors import ConfigError
+from .eval_result import evaluation_result, show_result
+from .running import run_async
+from .terminal import progress_bars, warn
+
+if TYPE_CHECKING:
+    from ..evals.widesearch.evaluation import Evaluated
+
+ABOUT = {
+    "widesearch": "Score tables by WideSearch's rules: responses on file, gold from --data.",
+}
+
+_PROBLEMS_SHOWN = 20
+
+
+@click.command("widesearch", help=ABOUT["widesearch"])
+@click.option(
+    "--data",
+    type=click.Path(exists=True, path_type=Path),
+    help="Folder with widesearch.jsonl and widesearch_gold; fetched from the hub without it.",
+)
+@click.option(
+    "--responses",
+    required=True,
+    multiple=True,
+    type=click.Path(exists=True, dir_okay=False, path_type=Path),
+    help="JSONL of {instance_id, response, trial_idx}. Repeatable.",
+)
+@click.option("--official", is_flag=True, help="Score with the quirks of the official evaluation.")
+@click.option("--judge", help="Model that judges; without it only what is spelt alike is right.")
+@click.option("--trials", type=click.IntRange(1), help="Trials of each task; default: as found.")
+@click.option("--limit", type=click.IntRange(1), help="Take the first N tasks.")
+@click.option("--seed", type=int, help="Shuffle the tasks first.")
+@click.option("--json", "as_json", is_flag=True, help="Print one JSON object.")
+def _widesearch(
+    data: Path | None,
+    responses: tuple[Path, ...],
+    official: bool,
+    judge: str | None,
+    trials: int | None,
+    limit: int | None,
+    seed: int | None,
+    as_json: bool,
+) -> None:
+    from ..agent.assembly import open_engine
+    from ..evals.machine import digest_of_folder
+    from ..evals.widesearch.download import download
+    from ..evals.widesearch.evaluation import evaluate, rows
+    from ..evals.widesearch.judge import LiteralJudge, ModelJudge
+    from ..evals.widesearch.responses import load_responses
+    from ..evals.widesearch.rules import CorrectedRules, OfficialRules
+    from ..evals.widesearch.tasks import load_tasks
+    from ..settings import load_settings
+
+    started = time.monotonic()
+    rules = OfficialRules() if official else CorrectedRules()
+    found = load_responses(responses)
+    if not found.responses:
+        raise ConfigError("there is no response to score", remedy="; ".join(found.problems))
+    several = 1 + max(response.trial_idx for response in found.responses)
+    if trials is not None and trials < several:
+        raise ConfigError(f"the responses have {several} trials", remedy=f"--trials {several}")
+
+    async def measure(cancel: Cancellation) -> tuple[Path, int, Evaluated]:
+        with progress_bars() as progress:
+            folder = data or await download(cancel=cancel, progress=progress)
+            loaded = load_tasks(folder)
+            _warn_of(loaded.problems + found.problems)
+            tasks = list(loaded.tasks)
+            if seed is not None:
+                random.Random(seed).shuffle(tasks)
+            chosen = tasks[:limit]
+            engine = await open_engine(load_settings(model=judge)) if judge else None
+            try:
+                evaluated = await evaluate(
+                    chosen,
+                    loaded.gold,
+                    found.responses,
+                    trials=trials or several,
+                    rules=rules,
+                    judge=ModelJudge(engine, cancel=cancel) if engine else LiteralJudge(),
+                    cancel=cancel,
+                    progress=progress,
+                )
+            finally:
+                if engine is not None:
+                    await engine.aclose()
+        return folder, len(chosen), evaluated
+
+    folder, n, evaluated = run_async(measure)
+    _warn_of(evaluated.problems)
+    figures = evaluated.figures(trials=trials or several, official=official)
+    if not figures:
+        raise ConfigError(f"{folder} has no gold table", remedy="get the data set again")
+    result = evaluation_result(
+        "widesearch",
+        data={
+            "path": str(folder),
+            "digest": digest_of_folder(folder if folder.is_dir() else folder.parent),
+            "n": n,
+        },
+        settings={"official": official, "judge": judge, "trials": trials or several},
+        rows=rows(
+            figures, method="official" if official else "corrected", judge=judge or "literal"
+        ),
+        seconds=time.monotonic() - started,
+        questions=[asdict(trial) | asdict(table) for trial, table in evaluated.trials],
+    )
+    show_result(result, as_json=as_json)
+
+
+def _warn_of(problems: tuple[str, ...]) -> None:
+    for problem in problems[:_PROBLEMS_SHOWN]:
+        warn(problem)
+    if len(problems) > _PROBLEMS_SHOWN:
+        warn(f"and {len(problems) - _PROBLEMS_SHOWN} more of the kind")
+
+
+COMMANDS = (_widesearch,)

@@ -1,0 +1,179 @@
+"""From a query to a table, over real pages with a scripted model."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+
+import pytest
+
+from leadline.agent.events import CellsFilled, Event, RowsFound, TablePlanned
+from leadline.agent.report import Report
+from leadline.agent.researcher import Researcher
+from leadline.agent.run_store import RunStore
+from leadline.agent.tables.schema import TableWishes
+from leadline.agent.tables.wide_table import WideTable
+from leadline.budget import Limits
+from leadline.cancellation import Cancellation
+from leadline.errors import Cancelled, ModelError
+from leadline.runtime.engine import GenerationRequest
+from leadline.runtime.scripted_engine import ScriptedEngine
+from leadline.tools.page_store import PageStore
+
+from .conftest import QUERY, answers
+
+Tabulator = Callable[..., Researcher]
+
+
+def table_of(report: Report) -> WideTable:
+    assert report.table is not None
+    return report.table
+
+
+def values(table: WideTable) -> dict[str, tuple[str, str]]:
+    return {
+        row["River"].value: (row["Length (km)"].value, row["Mouth"].value) for row in table.rows
+    }
+
+
+async def test_tables_of_pages_become_one_with_a_span_for_every_cell(
+    tabulator: Tabulator, store: PageStore
+) -> None:
+    events: list[Event] = []
+    researcher = tabulator(ScriptedEngine(respond=answers))
+    report = await researcher.tabulate(QUERY, on_event=events.append)
+    table = table_of(report)
+    assert values(table) == {
+        "Elm": ("1,094", "North / Bay"),
+        "Oak": ("777", "North / Bay"),
+        "Ash": ("310 km", "Lake Fir"),
+        "Yew": ("95", ""),
+    }
+    for row in table.rows:
+        for cell in row.values():
+            for citation in cell.citations:
+                text = store.get(citation.page_id).text
+                assert text[citation.start : citation.end] == citation.quote
+    elm = next(row for row in table.rows if row["River"].value == "Elm")
+    assert elm["Length (km)"].normalised == "1094"
+    assert len(elm["Length (km)"].citations) == 2
+    assert report.status == "partial"
+    assert report.open_questions == ("Mouth (1 of 4): Yew",)
+    assert isinstance(events[1], TablePlanned)
+    assert [event.rows for event in events if isinstance(event, RowsFound)][-1] == 4
+    filled = [event.filled for event in events if isinstance(event, CellsFilled)]
+    assert filled == sorted(filled)
+    assert filled[-1] == 11
+    assert Report.model_validate_json(report.model_dump_json()) == report
+
+
+async def test_pages_that_disagree_are_both_shown(tabulator: Tabulator) -> None:
+    report = await tabulator(ScriptedEngine(respond=answers)).tabulate(QUERY)
+    [oak] = [row for row in table_of(report).rows if row["River"].value == "Oak"]
+    assert [other.value for other in oak["Length (km)"].alternatives] == ["780"]
+    assert "Oak, Length (km): 777" in report.markdown
+    assert "but 780" in report.markdown
+
+
+async def test_the_report_is_safe_for_a_scorer(tabulator: Tabulator) -> None:
+    report = await tabulator(ScriptedEngine(respond=answers)).tabulate(QUERY)
+    assert report.markdown.startswith("```markdown\n| River | Length (km) | Mouth |\n| --- |")
+    assert report.markdown.count("```") == 2
+    fenced = report.markdown.split("```")[1]
+    assert {line.count("|") for line in fenced.splitlines()[1:]} == {4}
+    assert "| Yew | 95 | - |" in fenced
+    assert "|" not in report.markdown.split("```")[2]
+
+
+async def test_a_value_that_no_passage_has_is_never_taken(tabulator: Tabulator) -> None:
+    report = await tabulator(ScriptedEngine(respond=answers)).tabulate(QUERY)
+    assert "Moon" not in report.model_dump_json()
+
+
+async def test_rows_that_miss_a_constraint_are_left_out(tabulator: Tabulator) -> None:
+    def strict(request: GenerationRequest) -> str:
+        reply = answers(request)
+        if "A user asks for a table" not in request.messages[0].content:
+            return reply
+        limit = {"column": "Length (km)", "comparison": ">", "value": "700"}
+        return json.dumps(json.loads(reply) | {"constraints": [limit]})
+
+    report = await tabulator(ScriptedEngine(respond=strict)).tabulate(f"Over 700 km. {QUERY}")
+    table = table_of(report)
+    assert list(values(table)) == ["Elm", "Oak"]
+    assert table.excluded_rows == 2
+    assert "2 rows that were found do not meet the constraints" in report.markdown
+
+
+async def test_rows_come_from_running_text_where_there_is_no_table(tabulator: Tabulator) -> None:
+    def from_text(request: GenerationRequest) -> str:
+        system = request.messages[0].content
+        if "Which of the numbered tables" in system:
+            return json.dumps({"tables": []})
+        if "You copy rows" in system:
+            rows = [
+                {"River": "The Ash", "Length (km)": "310 km", "Mouth": ""},
+                {"River": "Atlantis", "Length (km)": "310 km", "Mouth": ""},
+            ]
+            return json.dumps({"rows": rows})
+        return answers(request)
+
+    report = await tabulator(ScriptedEngine(respond=from_text)).tabulate(QUERY)
+    assert values(table_of(report)) == {"The Ash": ("310 km", "")}
+
+
+async def test_keys_that_do_not_suffice_are_widened(tabulator: Tabulator) -> None:
+    def by_mouth(request: GenerationRequest) -> str:
+        reply = answers(request)
+        if "A user asks for a table" in request.messages[0].content:
+            return json.dumps(json.loads(reply) | {"keys": ["Mouth"]})
+        return reply
+
+    report = await tabulator(ScriptedEngine(respond=by_mouth), table_rounds=1).tabulate(QUERY)
+    assert table_of(report).table_schema.keys == ("Mouth", "River")
+    given = await tabulator(ScriptedEngine(respond=by_mouth), table_rounds=1).tabulate(
+        QUERY, TableWishes(keys=("Mouth",))
+    )
+    assert table_of(given).table_schema.keys == ("Mouth",)
+
+
+async def test_a_budget_that_runs_out_leaves_a_labelled_table(tabulator: Tabulator) -> None:
+    report = await tabulator(ScriptedEngine(respond=answers)).tabulate(
+        QUERY, limits=Limits(pages=1)
+    )
+    assert report.status == "budget_exhausted"
+    assert "The budget ran out" in report.markdown
+
+
+async def test_a_stopped_run_goes_on_where_it_was(tabulator: Tabulator, runs: RunStore) -> None:
+    cancel = Cancellation()
+
+    def stops_at_the_first_lookup(request: GenerationRequest) -> str:
+        if "missing cells" in request.messages[0].content:
+            cancel.cancel()
+        return answers(request)
+
+    researcher = tabulator(ScriptedEngine(respond=stops_at_the_first_lookup))
+    with pytest.raises(Cancelled):
+        await researcher.tabulate(QUERY, cancel=cancel)
+    engine = ScriptedEngine(respond=answers)
+    report = await tabulator(engine).resume("last")
+    assert len(table_of(report).rows) == 4
+    asked = [request.messages[0].content for request in engine.requests]
+    assert not any("A user asks for a table" in system for system in asked)
+    assert not any("Which of the numbered tables" in system for system in asked)
+    undisturbed = await tabulator(ScriptedEngine(respond=answers)).tabulate(QUERY)
+    assert table_of(report) == table_of(undisturbed)
+
+
+async def test_a_model_that_cannot_be_used_ends_the_run(tabulator: Tabulator) -> None:
+    with pytest.raises(ModelError, match="broken"):
+        await tabulator(ScriptedEngine([ModelError("broken")])).tabulate(QUERY)
+
+
+async def test_what_the_model_gets_wrong_is_said_and_worked_around(tabulator: Tabulator) -> None:
+    def nonsense(request: GenerationRequest) -> str:
+        return "nonsense"
+
+    report = await tabulator(ScriptedEngine(respond=nonsense)).tabulate(QUERY)
+    assert set(values(table_of(report))) >= {"Elm", "Oak"}
