@@ -31,7 +31,7 @@ class Kernels(Protocol):
 
     def prefill_windows(
         self, query: Tensor, key: Tensor, value: Tensor, lengths: Sequence[int]
-    ) -> Tensor: ...
+    ) -> tuple[Tensor, Tensor]: ...
 
     def attend_cached(
         self,
