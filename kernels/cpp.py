@@ -1,7 +1,6 @@
 """The C++ tier: contracts are those of :mod:`.reference`.
 
-What the C++ file does not do goes to the reference: float16, head widths above 256, tensors that
-are not in main memory.
+What the C++ file does not do goes to the reference: float16 and head widths above 256.
 """
 
 from __future__ import annotations
@@ -49,7 +48,7 @@ class CppKernels:
         self._level = INSTRUCTIONS.index(self.instructions)
 
     @property
-    def int8_is_fast(self) -> bool:
+    def INT8_IS_FAST(self) -> bool:
         """Whether int8 products are instructions here."""
         return self.instructions == "avx512"
 

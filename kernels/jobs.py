@@ -131,7 +131,7 @@ class Attention:
         job = self._job
         job.sequences = (SequenceRecord * len(self._records))(*self._records)
         job.count = len(self._records)
-        job.packed = workspace(self._packed).data_ptr()
+        job.packed = self._keep(workspace(self._packed)).data_ptr()
         run(self._library.pack, job)
         check_status(job.status, "keys or values")
 
@@ -140,6 +140,7 @@ class Attention:
         return tensor
 
 
+_KEPT_BYTES = 64 << 20
 _thread = threading.local()
 
 
@@ -147,9 +148,12 @@ def workspace(size: int) -> Tensor:
     """So many bytes that this thread alone uses until it asks again: fresh pages cost more than
     the copying that they are for."""
     found: Tensor | None = getattr(_thread, "workspace", None)
-    if found is None or len(found) < size:
-        found = _thread.workspace = torch.empty(size, dtype=torch.uint8)
-    return found
+    if found is not None and len(found) >= size:
+        return found
+    fresh = torch.empty(size, dtype=torch.uint8)
+    if size <= _KEPT_BYTES:
+        _thread.workspace = fresh
+    return fresh
 
 
 def dense(tensor: Tensor) -> Tensor:

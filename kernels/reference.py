@@ -31,6 +31,7 @@ from .quantization import QuantizedLinear, check_rows
 from .quantization import quantize_linear as pack_linear
 
 __all__ = [
+    "INT8_IS_FAST",
     "NAME",
     "attend_cached",
     "linear_w8a8",
@@ -42,6 +43,7 @@ __all__ = [
 ]
 
 NAME = "torch"
+INT8_IS_FAST = False
 
 _flash = torch.ops.aten._scaled_dot_product_flash_attention_for_cpu
 """The one in torch that also returns the logarithm of each row's sum."""

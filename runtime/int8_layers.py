@@ -13,9 +13,11 @@ from torch import Tensor
 
 from ..cancellation import Cancellation
 from ..errors import ReadingError
+from ..kernels.tiers import Kernels
 from ..progress import Progress, silent
 from .attention_method import AttentionMethod
 from .decoder import Branch, Decoder
+from .heads import HeadTable
 from .windows import CONTENT_FREE, Window, WindowBuilder
 
 TARGET = 0.95
@@ -38,6 +40,13 @@ class Int8Choice:
 
     layers: tuple[int, ...]
     overlap: float
+
+
+def usable_int8_layers(table: HeadTable, last_layer: int, kernels: Kernels) -> tuple[int, ...]:
+    """The table's int8 layers up to ``last_layer``; none where int8 would not be faster."""
+    if not kernels.INT8_IS_FAST:
+        return ()
+    return tuple(layer for layer in table.int8_layers if layer <= last_layer)
 
 
 def choose_int8_layers(

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Collection
+from datetime import date
 from pathlib import Path
 
 import pytest
@@ -10,12 +11,14 @@ import torch
 
 from leadline.cancellation import Cancellation
 from leadline.errors import Cancelled, ReadingError
+from leadline.kernels import reference
+from leadline.kernels.tiers import Kernels, select
 from leadline.runtime.attention_method import AttentionMethod
 from leadline.runtime.converted_model import ConvertedModel
 from leadline.runtime.decoder import Branch, Decoder
 from leadline.runtime.gguf_weights import convert
 from leadline.runtime.heads import Head, HeadTable, ScoredHead
-from leadline.runtime.int8_layers import Sample, choose_int8_layers
+from leadline.runtime.int8_layers import Sample, choose_int8_layers, usable_int8_layers
 from leadline.runtime.tokenizer import TextTokenizer
 from leadline.runtime.window_attention import WindowAttention
 from leadline.runtime.window_store import WindowStore
@@ -58,16 +61,28 @@ def test_layers_that_are_not_loaded_are_refused(weights: ConvertedModel) -> None
         Decoder(weights, last_layer=1, int8_layers=[0, 2])
 
 
-def test_a_table_without_the_field_has_none() -> None:
-    table = HeadTable(
+def head_table(int8_layers: tuple[int, ...] = ()) -> HeadTable:
+    return HeadTable(
         model_id="tiny",
         gguf_sha256="0" * 64,
         heads=(ScoredHead(layer=1, head=0, score=1.0),),
         calibrated_on=(),
-        created="2026-01-01",
+        created=date(2026, 1, 1),
+        int8_layers=int8_layers,
     )
-    old = table.model_dump_json(exclude={"int8_layers"})
+
+
+def test_a_table_without_the_field_has_none() -> None:
+    old = head_table((1,)).model_dump_json(exclude={"int8_layers"})
     assert HeadTable.model_validate_json(old).int8_layers == ()
+
+
+def test_a_tables_layers_are_used_where_int8_is_fast() -> None:
+    table = head_table((0, 2, 3))
+    tiers: list[Kernels] = [reference, select()]
+    for kernels in tiers:
+        expected = (0, 2) if kernels.INT8_IS_FAST else ()
+        assert usable_int8_layers(table, 2, kernels) == expected
 
 
 def test_windows_in_int8_are_stored_apart(weights: ConvertedModel) -> None:
