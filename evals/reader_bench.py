@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from functools import partial
+from pathlib import Path
 
 from ..cancellation import Cancellation
 from ..kernels import reference
@@ -12,11 +15,17 @@ from ..kernels.tiers import select
 from ..progress import Progress
 from ..runtime.converted_model import ConvertedModel
 from ..runtime.decoder import Branch, Decoder
+from ..runtime.engine import GenerationRequest, Message
+from ..runtime.gguf_header import read_header
 from ..runtime.heads import HeadTable, find_head_table
+from ..runtime.llama_library import usable_cores
+from ..runtime.llama_model import LlamaModel
 from ..runtime.tokenizer import TextTokenizer
 from ..runtime.windows import WindowBuilder
 from .rows import Row
 from .timing import median_row, time_interleaved
+
+_LLAMA = "llama.cpp, all layers"
 
 _QUESTIONS = (
     "What happens when a generator is closed?",
@@ -40,6 +49,8 @@ class ReaderBench:
     model: ConvertedModel
     model_id: str
     text: str
+    weights: Path
+    """The GGUF file that ``model`` was converted from, for llama.cpp."""
     windows: Sequence[int] = (1024,)
     """Tokens of a window."""
     tokens: int = 4096
@@ -89,20 +100,22 @@ class ReaderBench:
 
     def _read(self, decoders: dict[str, Decoder], window: int, cancel: Cancellation) -> list[Row]:
         windows = list(_windows(self._ids[: max(self.tokens, window)], window))
-        amount = sum(map(len, windows))
         calls: dict[str, Callable[[], object]] = {
             name: partial(decoder.prefill_many, windows, cancel=cancel)
             for name, decoder in decoders.items()
         }
-        found = time_interleaved(calls, rounds=self.rounds, cancel=cancel)
+        amounts = dict.fromkeys(calls, window * len(windows))
+        with _llama_prefill(self.weights, self._ids, window, cancel) as prefill:
+            calls[_LLAMA], amounts[_LLAMA] = prefill, window
+            found = time_interleaved(calls, rounds=self.rounds, cancel=cancel)
+        speeds = {method: timing.rates(amounts[method]) for method, timing in found.items()}
+        set_name = f"reading, {window} tokens"
         rows = []
-        for method, timing in found.items():
-            set_name = f"reading, {window} tokens"
-            speed = timing.rates(amount)
+        for method, speed in speeds.items():
             rows.append(self._row(speed, method, set_name, "tokens a second"))
-            if method != "torch":
-                ratio = timing.speedups(found["torch"])
-                rows.append(self._row(ratio, method, set_name, "times torch"))
+            for other in sorted({"torch", _LLAMA} - {method}):
+                ratios = [own / others for own, others in zip(speed, speeds[other], strict=True)]
+                rows.append(self._row(ratios, method, set_name, f"times {other}"))
         return rows
 
     def _ask(
@@ -129,6 +142,28 @@ class ReaderBench:
         return median_row(
             values, method=method, model=self.model_id, set_name=set_name, metric=metric
         )
+
+
+@contextmanager
+def _llama_prefill(
+    weights: Path, ids: Sequence[int], window: int, cancel: Cancellation
+) -> Iterator[Callable[[], object]]:
+    """A call in which llama.cpp evaluates a window with all layers, a different one each time."""
+    header = read_header(weights)
+    model = LlamaModel(weights, header, context_tokens=window + 1, threads=usable_cores())
+    request = GenerationRequest((Message("user", ""),), max_tokens=1)
+    starts = itertools.count()
+
+    def prefill() -> None:
+        # Another first token, so that nothing of the last time can be used again.
+        start = next(starts) % len(ids)
+        answer = model.decode([ids[start], *ids[1:window]], request, cancel)
+        next(answer, None)
+
+    try:
+        yield prefill
+    finally:
+        model.close()
 
 
 def _windows(ids: Sequence[int], size: int) -> Iterator[Sequence[int]]:

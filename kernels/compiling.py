@@ -108,7 +108,7 @@ def compile_library(compiler: str, path: Path) -> None:
                     f"{compiler} cannot compile the kernels ({(lines or ['no message'])[0]})",
                     remedy="set CXX to a newer compiler",
                 )
-            os.chmod(name, 0o700)
+            os.chmod(name, 0o755)
             os.replace(name, path)
         finally:
             Path(name).unlink(missing_ok=True)

@@ -92,6 +92,7 @@ def reader(
             model,
             files.id,
             text,
+            files.weights,
             windows=[size for size in (1024, 2048, 4096) if size <= tokens],
             tokens=tokens,
             cached=cached,
