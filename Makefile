@@ -1,3 +1,4 @@
+# make wheel: a wheel for x86-64 Linux with the kernels compiled; elsewhere they compile on first use.
 # make demo: environment, models, one answered question.  make test: environment, checks, tests.
 
 PYTHON ?= python3
@@ -6,7 +7,7 @@ BIN := $(VENV)/bin
 READY := $(VENV)/.ready
 MODELS := qwen2.5-coder-1.5b qwen2.5-coder-0.5b all-minilm-l6-v2
 
-.PHONY: demo test test-slow check format env clean
+.PHONY: demo test test-slow check format env wheel clean
 .DELETE_ON_ERROR:
 
 demo: env
@@ -32,6 +33,18 @@ format: env
 	$(BIN)/ruff check --fix .
 	$(BIN)/ruff format .
 
+# The library needs glibc alone, and of it nothing newer than 2.28 has: hence the platform's name.
+PLATFORM := manylinux_2_28_x86_64
+
+wheel: env
+	rm -rf build
+	mkdir -p kernels/lib
+	$(BIN)/python -c 'from pathlib import Path; from leadline.kernels import compiling as c; \
+		c.compile_library(c.find_compiler() or "c++", Path("kernels/lib") / c.LIBRARY)'
+	$(BIN)/python -m pip wheel --no-deps --wheel-dir dist \
+		--config-settings=--build-option=--plat-name=$(PLATFORM) .
+	rm -rf build kernels/lib
+
 env: $(READY)
 
 $(READY): pyproject.toml constraints.txt
@@ -44,4 +57,4 @@ $(READY): pyproject.toml constraints.txt
 	@touch $@
 
 clean:
-	rm -rf $(VENV) build *.egg-info src/*.egg-info .mypy_cache .ruff_cache .pytest_cache
+	rm -rf $(VENV) build dist kernels/lib *.egg-info src/*.egg-info .mypy_cache .ruff_cache .pytest_cache

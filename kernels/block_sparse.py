@@ -53,9 +53,9 @@ def choose_blocks(
     query_means = _block_means(query, BLOCK_ROWS)
     key_means = _block_means(key, BLOCK_COLUMNS)
     down, across = query_means.shape[1], key_means.shape[1]
-    first_row = torch.arange(down) * BLOCK_ROWS + columns - rows
+    first_row = torch.arange(down, device=query.device) * BLOCK_ROWS + columns - rows
     last_row = (first_row + BLOCK_ROWS).clamp_max(columns) - 1
-    start = torch.arange(across) * BLOCK_COLUMNS
+    start = torch.arange(across, device=query.device) * BLOCK_COLUMNS
     begun = start <= last_row.unsqueeze(1)
     near = (start + BLOCK_COLUMNS > (first_row - local).unsqueeze(1)) & begun
     kept = near | (start < sink) & begun
@@ -85,8 +85,8 @@ def block_visibility(blocks: Tensor, rows: int, columns: int) -> Tensor:
     """``(H, rows, columns)`` bool: what each row sees of the blocks, and causally."""
     wide = blocks.repeat_interleave(BLOCK_ROWS, dim=1)[:, :rows]
     wide = wide.repeat_interleave(BLOCK_COLUMNS, dim=2)[:, :, :columns]
-    causal = torch.arange(columns) <= torch.arange(columns - rows, columns).unsqueeze(1)
-    return wide & causal
+    place = torch.arange(columns, device=blocks.device)
+    return wide & (place <= place[columns - rows :].unsqueeze(1))
 
 
 def _block_means(states: Tensor, size: int) -> Tensor:
@@ -95,6 +95,6 @@ def _block_means(states: Tensor, size: int) -> Tensor:
     blocks = math.ceil(rows / size)
     filled = pad(states, (0, 0, 0, blocks * size - rows))
     parts = filled.reshape(len(states), blocks, size, -1)
-    sizes = torch.full((blocks,), size)
+    sizes = torch.full((blocks,), size, device=states.device)
     sizes[-1] = rows - (blocks - 1) * size
     return parts.sum(dim=2, dtype=torch.float32) / sizes.unsqueeze(-1)

@@ -21,6 +21,8 @@ from ..locations import locations, make_private
 from ..storage import storage_errors
 
 SOURCE = "leadline_kernels.cpp"
+LIBRARY = "leadline_kernels.so"
+"""In the folder ``lib`` of a package that was built with ``make wheel``."""
 
 FLAGS = (
     "-std=c++17",
@@ -47,7 +49,7 @@ def source_path() -> Path:
 
 def prebuilt_library() -> Path | None:
     """The library that came with the package, where the package was built with one."""
-    path = Path(str(resources.files(__package__) / "lib" / "leadline_kernels.so"))
+    path = Path(str(resources.files(__package__) / "lib" / LIBRARY))
     return path if path.is_file() else None
 
 
@@ -77,7 +79,7 @@ def compiled_library() -> Path:
         )
     path = make_private(locations().cache / "kernels") / f"{_key(compiler)}.so"
     if not path.is_file():
-        _compile(compiler, path)
+        compile_library(compiler, path)
     return path
 
 
@@ -88,7 +90,13 @@ def _key(compiler: str) -> str:
     return f"leadline-{platform.machine()}-{digest[:20]}"
 
 
-def _compile(compiler: str, path: Path) -> None:
+def compile_library(compiler: str, path: Path) -> None:
+    """Compile the kernels into ``path``, which is there whole or not at all.
+
+    Raises:
+        ReadingError: the compiler refused.
+        StorageError: the disk refused.
+    """
     with storage_errors(path):
         descriptor, name = tempfile.mkstemp(dir=path.parent, prefix=".", suffix=".so")
         os.close(descriptor)
@@ -100,7 +108,7 @@ def _compile(compiler: str, path: Path) -> None:
                     f"{compiler} cannot compile the kernels ({(lines or ['no message'])[0]})",
                     remedy="set CXX to a newer compiler",
                 )
-            os.chmod(name, 0o700)
+            os.chmod(name, 0o755)
             os.replace(name, path)
         finally:
             Path(name).unlink(missing_ok=True)

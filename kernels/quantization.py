@@ -62,7 +62,7 @@ def quantize_linear(
     if columns and not 0 <= columns[0] <= columns[-1] < inputs:
         raise ReadingError(f"outliers {columns} do not lie in {inputs} inputs")
     numbers = check_finite(weight.float(), "weights")
-    places = torch.tensor(columns, dtype=torch.int32)
+    places = torch.tensor(columns, dtype=torch.int32, device=weight.device)
     apart = numbers[:, columns].T.bfloat16().float().contiguous()
     if columns:
         numbers = numbers.index_fill(1, places.long(), 0.0)

@@ -31,6 +31,7 @@ from .quantization import QuantizedLinear, check_rows
 from .quantization import quantize_linear as pack_linear
 
 __all__ = [
+    "INT8_IS_FAST",
     "NAME",
     "attend_cached",
     "linear_w8a8",
@@ -42,6 +43,7 @@ __all__ = [
 ]
 
 NAME = "torch"
+INT8_IS_FAST = False
 
 _flash = torch.ops.aten._scaled_dot_product_flash_attention_for_cpu
 """The one in torch that also returns the logarithm of each row's sum."""
@@ -86,7 +88,9 @@ def prefill_attention(
     return check_finite(attended, "attended values")
 
 
-def prefill_windows(query: Tensor, key: Tensor, value: Tensor, lengths: Sequence[int]) -> Tensor:
+def prefill_windows(
+    query: Tensor, key: Tensor, value: Tensor, lengths: Sequence[int]
+) -> tuple[Tensor, Tensor]:
     """Causal attention of windows that lie one behind the other and see themselves alone.
 
     Args:
@@ -94,17 +98,23 @@ def prefill_windows(query: Tensor, key: Tensor, value: Tensor, lengths: Sequence
         lengths: rows of each window; their sum is ``M``.
 
     Returns:
-        ``(H, M, D)`` of the same type.
+        ``(H, M, D)`` of the same type, and ``(H, M)`` float32: the natural logarithm of each row's
+        sum of exponentials, by which what the rows also see elsewhere can be merged, as partial
+        results are in FlashAttention (arXiv 2205.14135).
 
     Raises:
         ReadingError: as :func:`prefill_attention`, or the lengths do not make ``M``.
     """
     check_lengths(query, lengths)
     check_causal(query, key, value)
-    parts = [
-        prefill_attention(query[:, rows], key[:, rows], value[:, rows]) for rows in windows(lengths)
-    ]
-    return torch.cat(parts, dim=1)
+    attended, sums = [], []
+    for rows in windows(lengths):
+        part, logarithms = _flash(
+            query[None, :, rows], key[None, :, rows], value[None, :, rows], 0.0, True
+        )
+        attended.append(part[0])
+        sums.append(logarithms[0])
+    return _checked_parts(attended, sums)
 
 
 def attend_cached(
@@ -112,8 +122,7 @@ def attend_cached(
 ) -> tuple[Tensor, Tensor]:
     """Attention of rows to all columns of a window that was read before, for many windows.
 
-    What the rows also see elsewhere is merged by the sums, as partial results are in
-    FlashAttention (arXiv 2205.14135).
+    What the rows also see is merged by the sums, as in :func:`prefill_windows`.
 
     Args:
         query: ``(H, M, D)``: the rows of the first window, then those of the second, and so on.
@@ -136,8 +145,7 @@ def attend_cached(
         part, logarithms = _flash(folded[None], key[None], value[None], 0.0, False)
         attended.append(part[0].reshape(rows.shape))
         sums.append(logarithms[0].reshape(rows.shape[:2]))
-    check_finite(torch.cat(sums, dim=1), "sums")
-    return check_finite(torch.cat(attended, dim=1), "attended values"), torch.cat(sums, dim=1)
+    return _checked_parts(attended, sums)
 
 
 def score_rows(
@@ -214,11 +222,14 @@ def score_cached(
     weights = check_scores(query, key.shape[1], heads, columns, row_weights)
     group = query.shape[0] // key.shape[0]
     scores = torch.empty(len(heads), columns[1] - columns[0], device=query.device)
-    for place, head in enumerate(heads):
-        logits = query[head].float() @ key[head // group].float().T / math.sqrt(query.shape[-1])
-        sums = torch.logaddexp(logits.logsumexp(dim=-1), elsewhere[head].float())
-        shares = (logits[:, columns[0] : columns[1]] - sums.unsqueeze(-1)).exp_()
-        scores[place] = weights @ shares
+    for key_head in sorted({head // group for head in heads}):
+        places = [place for place, head in enumerate(heads) if head // group == key_head]
+        members = [heads[place] for place in places]
+        rows = query[members].float() / math.sqrt(query.shape[-1])
+        logits = rows @ key[key_head].float().T
+        sums = torch.logaddexp(logits.logsumexp(dim=-1), elsewhere[members].float())
+        shares = (logits[..., columns[0] : columns[1]] - sums.unsqueeze(-1)).exp_()
+        scores[places] = weights @ shares
     return check_finite(scores, "scores")
 
 
@@ -246,3 +257,10 @@ def linear_w8a8(rows: Tensor, linear: QuantizedLinear) -> Tensor:
     products = (quantized.double() @ linear.weights.double().T).float()
     result = products * (largest / 127 * linear.scales) + apart @ linear.outlier_weights
     return (result if linear.bias is None else result + linear.bias).to(rows.dtype)
+
+
+def _checked_parts(attended: list[Tensor], sums: list[Tensor]) -> tuple[Tensor, Tensor]:
+    """Those of windows one behind the other, joined along the rows."""
+    values, logarithms = torch.cat(attended, dim=1), torch.cat(sums, dim=1)
+    check_finite(logarithms, "sums")
+    return check_finite(values, "attended values"), logarithms

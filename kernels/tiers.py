@@ -6,6 +6,7 @@ import importlib.util
 import os
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from pathlib import Path
 from typing import TYPE_CHECKING, Protocol
 
 from ..errors import ConfigError, LeadlineError
@@ -25,13 +26,16 @@ class Kernels(Protocol):
     @property
     def NAME(self) -> str: ...
 
+    @property
+    def INT8_IS_FAST(self) -> bool: ...
+
     def prefill_attention(
         self, query: Tensor, key: Tensor, value: Tensor, *, blocks: Tensor | None = None
     ) -> Tensor: ...
 
     def prefill_windows(
         self, query: Tensor, key: Tensor, value: Tensor, lengths: Sequence[int]
-    ) -> Tensor: ...
+    ) -> tuple[Tensor, Tensor]: ...
 
     def attend_cached(
         self,
@@ -86,9 +90,10 @@ class Tier:
 def available() -> list[Tier]:
     """Every tier there is, best first, found out without loading torch.
 
-    The C++ tier is compiled for it, if it was not yet.
+    The C++ tier is compiled for it, if it was not yet. The Triton tier is last: it is for tensors in
+    a GPU's memory, and readers have theirs in main memory.
     """
-    return [_cpp_tier(), _torch_tier()]
+    return [_cpp_tier(), _torch_tier(), _triton_tier()]
 
 
 def select() -> Kernels:
@@ -102,7 +107,7 @@ def select() -> Kernels:
         return _named(wanted, instructions)
     tiers = available()
     for tier in tiers:
-        if tier.usable:
+        if tier.usable and tier.name != "triton":
             return _LOADERS[tier.name]("")
     reasons = "; ".join(f"{tier.name}: {reason}" for tier in tiers for reason in tier.reasons)
     raise ConfigError(f"no kernels can be used here ({reasons})", remedy="install torch")
@@ -141,6 +146,23 @@ def _torch_tier() -> Tier:
     return Tier("torch", () if found else ("torch is not installed",), detail="attention")
 
 
+def _triton_tier() -> Tier:
+    reasons = []
+    if importlib.util.find_spec("triton") is None:
+        reasons.append("triton is not installed: pip install 'leadline[gpu]'")
+    if not Path("/proc/driver/nvidia/version").exists():
+        reasons.append("there is no NVIDIA GPU")
+    return Tier("triton", tuple(reasons), detail="attention and int8 on a GPU, when asked for")
+
+
+def _load_triton(instructions: str) -> Kernels:
+    if instructions:
+        raise ConfigError(f"the triton kernels have no '{instructions}' instructions to choose")
+    from .triton_tier import TritonKernels
+
+    return TritonKernels()
+
+
 def _load_cpp(instructions: str) -> Kernels:
     from .cpp import CppKernels
     from .library import load_library
@@ -156,5 +178,9 @@ def _load_torch(instructions: str) -> Kernels:
     return reference
 
 
-_LOADERS: dict[str, Callable[[str], Kernels]] = {"cpp": _load_cpp, "torch": _load_torch}
+_LOADERS: dict[str, Callable[[str], Kernels]] = {
+    "cpp": _load_cpp,
+    "torch": _load_torch,
+    "triton": _load_triton,
+}
 """By the tier's name: a function of the set of instructions, which may be empty."""

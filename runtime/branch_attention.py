@@ -16,6 +16,7 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
+from ..kernels.checks import windows
 from ..kernels.tiers import Kernels
 
 _flash = torch.ops.aten._scaled_dot_product_flash_attention_for_cpu
@@ -23,6 +24,20 @@ _flash = torch.ops.aten._scaled_dot_product_flash_attention_for_cpu
 
 _HIDDEN = -1e30
 """Finite: a row that sees nothing of a part keeps a finite, and tiny, sum."""
+
+
+@dataclass(frozen=True, slots=True)
+class Continued:
+    """Branches that continue one prefix; their rows lie one behind the other."""
+
+    lengths: Sequence[int]
+    """Rows of each branch."""
+    prefix: tuple[Tensor, Tensor] | None
+    """Its keys and values, ``(G, N, D)``; None when nothing precedes."""
+
+    @property
+    def rows(self) -> int:
+        return sum(self.lengths)
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,6 +74,24 @@ def attend_sequence(
     return torch.cat(pieces)
 
 
+def attend_sequences(
+    query: Tensor,
+    key: Tensor,
+    value: Tensor,
+    lengths: Sequence[int],
+    kernels: Kernels,
+    columns_seen: int | None,
+) -> Tensor:
+    """:func:`attend_sequence` of whole sequences that lie one behind the other in the rows."""
+    if columns_seen is None or max(lengths) <= columns_seen:
+        return kernels.prefill_windows(query, key, value, lengths)[0].transpose(0, 1)
+    parts = [
+        attend_sequence(query[:, rows], key[:, rows], value[:, rows], kernels, columns_seen)
+        for rows in windows(lengths)
+    ]
+    return torch.cat(parts)
+
+
 def score_sequence(
     query: Tensor,
     key: Tensor,
@@ -89,49 +122,42 @@ def attend_branches(
     query: Tensor,
     key: Tensor,
     value: Tensor,
-    prefix: tuple[Tensor, Tensor] | None,
-    lengths: Sequence[int],
+    groups: Sequence[Continued],
+    kernels: Kernels,
     columns_seen: int | None,
 ) -> Tensor:
-    """Attention of branches, one behind the other in the rows, after the prefix they share.
+    """Attention of branches, one behind the other in the rows, each after its prefix.
 
     Args:
         query: ``(H, M, D)``; ``key``, ``value``: ``(G, M, D)``, of all the branches' rows.
-        prefix: its keys and its values, ``(G, N, D)``; None when nothing precedes.
-        lengths: of the branches; their sum is ``M``.
+        groups: the branches of each prefix in turn; their rows sum to ``M``.
 
     Returns:
         ``(M, H, D)``.
     """
-    own, sums = [], []
-    start = 0
-    for length in lengths:
-        rows = slice(start, start + length)
-        mask = None
-        if columns_seen is not None and length > columns_seen:
-            mask = _mask(_own_visible(length, length, columns_seen), query.dtype)
-        attended, total = _partial(
-            query[:, rows], key[:, rows], value[:, rows], mask=mask, causal=mask is None
-        )
-        own.append(attended)
-        sums.append(total)
-        start += length
-    result, total = torch.cat(own, dim=1), torch.cat(sums, dim=1)
-    if prefix is None:
-        return result.transpose(0, 1)
-    prefix_key, prefix_value = prefix
-    columns = prefix_key.shape[1]
-    mask = None
-    if columns_seen is not None and columns + max(lengths) > columns_seen:
-        places = torch.cat([torch.arange(length) for length in lengths])
-        # At least one column, so that there is something to attend to.
-        first = min(max(0, columns + 1 - columns_seen), columns - 1)
-        prefix_key, prefix_value = prefix_key[:, first:], prefix_value[:, first:]
-        mask = _mask(_prefix_visible(places, first, columns, columns_seen), query.dtype)
-    before, before_total = _partial(query, prefix_key, prefix_value, mask=mask)
-    share = torch.sigmoid(before_total - total).unsqueeze(-1)
-    merged = torch.lerp(result.float(), before.float(), share)
-    return merged.to(query.dtype).transpose(0, 1)
+    parts = list(zip(windows([group.rows for group in groups]), groups, strict=True))
+    if columns_seen is not None and any(_exceeds(group, columns_seen) for group in groups):
+        pieces = [
+            _attend_local(query[:, rows], key[:, rows], value[:, rows], group, columns_seen)
+            for rows, group in parts
+        ]
+        return torch.cat(pieces)
+    lengths = [length for group in groups for length in group.lengths]
+    attended, sums = kernels.prefill_windows(query, key, value, lengths)
+    after = [(rows, group.prefix) for rows, group in parts if group.prefix is not None]
+    if not after:
+        return attended.transpose(0, 1)
+    rows = torch.cat([torch.arange(rows.start, rows.stop) for rows, _ in after])
+    before, before_sums = kernels.attend_cached(
+        query if len(rows) == query.shape[1] else query[:, rows],
+        [keys for _, (keys, _) in after],
+        [values for _, (_, values) in after],
+        [rows.stop - rows.start for rows, _ in after],
+    )
+    share = torch.sigmoid(before_sums - sums[:, rows]).unsqueeze(-1)
+    merged = torch.lerp(attended[:, rows].float(), before.float(), share)
+    attended[:, rows] = merged.to(attended.dtype)
+    return attended.transpose(0, 1)
 
 
 def score_branches(
@@ -139,6 +165,7 @@ def score_branches(
     key: Tensor,
     prefix_key: Tensor,
     branches: Sequence[ScoredRows],
+    kernels: Kernels,
     *,
     heads: Sequence[int],
     columns: tuple[int, int],
@@ -157,6 +184,43 @@ def score_branches(
     Returns:
         For each branch ``(len(heads), stop - start)`` in float32: weighted sums over its rows.
     """
+    last = max(branch.rows[1] for branch in branches)
+    if columns_seen is not None and prefix_key.shape[1] + last > columns_seen:
+        return _score_local(query, key, prefix_key, branches, heads, columns, columns_seen)
+    results = []
+    for branch in branches:
+        rows = slice(branch.start + branch.rows[0], branch.start + branch.rows[1])
+        own = key[:, branch.start : rows.stop]
+        scores = kernels.score_cached(
+            query[:, rows],
+            prefix_key,
+            _own_sums(query[:, rows], own),
+            heads=heads,
+            columns=columns,
+            row_weights=branch.weights,
+        )
+        results.append(scores)
+    return results
+
+
+def _own_sums(query: Tensor, key: Tensor) -> Tensor:
+    """``(H, rows)``: logarithms of the sums over a branch of its last rows, ``(H, rows, D)``."""
+    keys = key.float().repeat_interleave(len(query) // len(key), dim=0)
+    logits = query.float() @ keys.transpose(1, 2) / math.sqrt(query.shape[-1])
+    visible = _own_visible(query.shape[1], key.shape[1], None)
+    return logits.masked_fill_(~visible, _HIDDEN).logsumexp(dim=-1)
+
+
+def _score_local(
+    query: Tensor,
+    key: Tensor,
+    prefix_key: Tensor,
+    branches: Sequence[ScoredRows],
+    heads: Sequence[int],
+    columns: tuple[int, int],
+    columns_seen: int,
+) -> list[Tensor]:
+    """:func:`score_branches` in a local layer."""
     group = query.shape[0] // key.shape[0]
     results = [torch.empty(len(heads), columns[1] - columns[0]) for _ in branches]
     for key_head in sorted({head // group for head in heads}):
@@ -171,17 +235,56 @@ def score_branches(
             logits, own_logits = rows @ before, rows @ own
             own_visible = _own_visible(last - first, last, columns_seen)
             own_logits.masked_fill_(~own_visible, _HIDDEN)
-            if columns_seen is not None:
-                total = prefix_key.shape[1]
-                offsets = torch.arange(first, last)
-                visible = _prefix_visible(offsets, 0, total, columns_seen)
-                logits.masked_fill_(~visible, _HIDDEN)
+            offsets = torch.arange(first, last)
+            visible = _prefix_visible(offsets, 0, prefix_key.shape[1], columns_seen)
+            logits.masked_fill_(~visible, _HIDDEN)
             sums = torch.logaddexp(logits.logsumexp(dim=-1), own_logits.logsumexp(dim=-1))
             part = logits[..., columns[0] : columns[1]]
             shares = part.sub_(sums.unsqueeze(-1)).exp_()
             weights = branch.weights
             result[places] = shares.mean(dim=1) if weights is None else weights.float() @ shares
     return results
+
+
+def _exceeds(group: Continued, columns_seen: int) -> bool:
+    before = 0 if group.prefix is None else group.prefix[0].shape[1]
+    return before + max(group.lengths) > columns_seen
+
+
+def _attend_local(
+    query: Tensor, key: Tensor, value: Tensor, group: Continued, columns_seen: int
+) -> Tensor:
+    """:func:`attend_branches` of one prefix, in a local layer: ``(M, H, D)``."""
+    lengths, prefix = group.lengths, group.prefix
+    own, sums = [], []
+    start = 0
+    for length in lengths:
+        rows = slice(start, start + length)
+        mask = None
+        if length > columns_seen:
+            mask = _mask(_own_visible(length, length, columns_seen), query.dtype)
+        attended, total = _partial(
+            query[:, rows], key[:, rows], value[:, rows], mask=mask, causal=mask is None
+        )
+        own.append(attended)
+        sums.append(total)
+        start += length
+    result, total = torch.cat(own, dim=1), torch.cat(sums, dim=1)
+    if prefix is None:
+        return result.transpose(0, 1)
+    prefix_key, prefix_value = prefix
+    columns = prefix_key.shape[1]
+    mask = None
+    if columns + max(lengths) > columns_seen:
+        places = torch.cat([torch.arange(length) for length in lengths])
+        # At least one column, so that there is something to attend to.
+        first = min(max(0, columns + 1 - columns_seen), columns - 1)
+        prefix_key, prefix_value = prefix_key[:, first:], prefix_value[:, first:]
+        mask = _mask(_prefix_visible(places, first, columns, columns_seen), query.dtype)
+    before, before_total = _partial(query, prefix_key, prefix_value, mask=mask)
+    share = torch.sigmoid(before_total - total).unsqueeze(-1)
+    merged = torch.lerp(result.float(), before.float(), share)
+    return merged.to(query.dtype).transpose(0, 1)
 
 
 def _partial(

@@ -9,7 +9,8 @@ import torch
 from torch import Tensor
 
 from ..errors import ReadingError
-from .branch_attention import ScoredRows, attend_branches, score_branches
+from ..kernels.tiers import Kernels
+from .branch_attention import Continued, ScoredRows, attend_branches, score_branches
 
 
 @dataclass(slots=True)
@@ -82,23 +83,22 @@ class Batch:
         )
 
     def attend(
-        self, layer: int, query: Tensor, key: Tensor, value: Tensor, columns_seen: int | None
+        self,
+        layer: int,
+        query: Tensor,
+        key: Tensor,
+        value: Tensor,
+        kernels: Kernels,
+        columns_seen: int | None,
     ) -> Tensor:
         """Attention of all rows, ``(rows, query heads, head width)``."""
-        pieces = []
+        groups = []
         for family in self.families:
-            prefix, rows = self.prefixes[family.prefix], family.rows
-            pieces.append(
-                attend_branches(
-                    query[:, rows],
-                    key[:, rows],
-                    value[:, rows],
-                    (prefix.keys[layer], prefix.values[layer]) if prefix.length else None,
-                    [member.stop - member.start for member in family.members],
-                    columns_seen,
-                )
-            )
-        return torch.cat(pieces)
+            prefix = self.prefixes[family.prefix]
+            cached = (prefix.keys[layer], prefix.values[layer]) if prefix.length else None
+            lengths = [member.stop - member.start for member in family.members]
+            groups.append(Continued(lengths, cached))
+        return attend_branches(query, key, value, groups, kernels, columns_seen)
 
     def scores(
         self,
@@ -106,6 +106,7 @@ class Batch:
         query: Tensor,
         key: Tensor,
         heads: Sequence[int],
+        kernels: Kernels,
         columns_seen: int | None,
     ) -> Iterator[tuple[int, int, Tensor]]:
         """Place of the prefix, place of the branch, ``(len(heads), columns of the prefix)``."""
@@ -124,6 +125,7 @@ class Batch:
                 key[:, rows],
                 prefix.keys[layer],
                 scored,
+                kernels,
                 heads=heads,
                 columns=scored_columns(prefix),
                 columns_seen=columns_seen,

@@ -7,16 +7,18 @@ weights together: attention alone is computed apart for each.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+import hashlib
+from collections.abc import Collection, Iterator, Sequence
 
 import torch
 from torch import Tensor
 
 from ..cancellation import Cancellation
 from ..errors import ReadingError
+from ..kernels.checks import windows
 from ..kernels.tiers import Kernels, select
 from ..progress import Progress, silent
-from .branch_attention import attend_sequence, score_sequence
+from .branch_attention import attend_sequence, attend_sequences, score_sequence
 from .continuations import Batch, Branch, Prefix, batches, check_rows, packed, scored_columns
 from .converted_model import ConvertedModel
 from .heads import Head
@@ -42,6 +44,8 @@ def compute_dtype() -> torch.dtype:
 class Decoder:
     """Layers ``0 … last_layer`` of a model; all of them and its output with ``likelihood``.
 
+    The matrices of ``int8_layers`` are multiplied in int8 (W8A8).
+
     Raises:
         ReadingError: the model has no such layer, or it is not the last and likelihood is wanted.
         ModelCorrupt: a tensor is missing or has the wrong shape.
@@ -55,21 +59,41 @@ class Decoder:
         dtype: torch.dtype | None = None,
         kernels: Kernels | None = None,
         likelihood: bool = False,
+        int8_layers: Collection[int] = (),
     ) -> None:
         self.config = model.config
         if not 0 <= last_layer < self.config.layers:
             raise ReadingError(f"there is no layer {last_layer} among {self.config.layers}")
+        if any(not 0 <= layer <= last_layer for layer in int8_layers):
+            raise ReadingError(f"int8 layers {sorted(int8_layers)} are not all loaded")
         if likelihood and last_layer != self.config.layers - 1:
             raise ReadingError(
                 f"likelihood needs all {self.config.layers} layers, {last_layer + 1} are asked for"
             )
         self.last_layer = last_layer
+        self.int8_layers = tuple(sorted(set(int8_layers)))
         self.dtype = dtype or compute_dtype()
         self._kernels = kernels or select()
-        self._stack = LayerStack(model, last_layer, self.dtype, whole=likelihood)
+        self._stack = LayerStack(
+            model,
+            last_layer,
+            self.dtype,
+            whole=likelihood,
+            int8_layers=self.int8_layers,
+            kernels=self._kernels,
+        )
         self._output = (
             OutputHead.load(model, self._stack.embedding, self.dtype) if likelihood else None
         )
+
+    @property
+    def weights_sha256(self) -> str:
+        """What keys and values depend on besides the tokens: the model, and which of its layers
+        are int8."""
+        source = self.config.source_sha256
+        if not self.int8_layers:
+            return source
+        return hashlib.sha256(f"{source} int8 {self.int8_layers}".encode()).hexdigest()
 
     def prefill(self, ids: Sequence[int], *, cancel: Cancellation | None = None) -> Prefix:
         """Read ``ids`` and keep their keys and values.
@@ -136,9 +160,7 @@ class Decoder:
         if not 0 <= columns[0] < columns[1] <= stop:
             raise ReadingError(f"columns {columns[0]}:{columns[1]} do not lie in {stop}")
         result = torch.empty(len(heads), columns[1] - columns[0])
-        for layer, query, key in self._run(
-            ids, prefix, keep=False, cancel=cancel or Cancellation()
-        ):
+        for layer, query, key in self._run(ids, prefix, cancel or Cancellation()):
             places = [place for place, head in enumerate(heads) if head.layer == layer]
             if places:
                 result[places] = score_sequence(
@@ -229,26 +251,18 @@ class Decoder:
         self, ids: Sequence[int], prefixes: Sequence[Prefix], cancel: Cancellation
     ) -> None:
         """Read ``ids``, which are those of the prefixes one behind the other, into the prefixes."""
-        positions = torch.cat([torch.arange(prefix.length) for prefix in prefixes])
+        lengths = [prefix.length for prefix in prefixes]
+        positions = torch.cat([torch.arange(length) for length in lengths])
         for step in self._stack.steps(ids, positions, cancel):
-            attended = []
-            start = 0
-            for prefix in prefixes:
-                rows = slice(start, start + prefix.length)
-                start = rows.stop
+            for prefix, rows in zip(prefixes, windows(lengths), strict=True):
                 # Of its own memory, so that a prefix that is dropped frees it.
-                key = step.key[:, rows].contiguous()
-                prefix.keys.append(key)
+                prefix.keys.append(step.key[:, rows].contiguous())
                 if step.value is not None:
-                    value = step.value[:, rows].contiguous()
-                    prefix.values.append(value)
-                    attended.append(
-                        attend_sequence(
-                            step.query[:, rows], key, value, self._kernels, step.columns_seen
-                        )
-                    )
-            if attended:
-                step.attended = torch.cat(attended)
+                    prefix.values.append(step.value[:, rows].contiguous())
+            if step.value is not None:
+                step.attended = attend_sequences(
+                    step.query, step.key, step.value, lengths, self._kernels, step.columns_seen
+                )
 
     @torch.inference_mode()
     def _score_batch(
@@ -264,14 +278,14 @@ class Decoder:
             if places:
                 chosen = [heads[place].head for place in places]
                 for prefix, branch, scores in batch.scores(
-                    step.layer, step.query, step.key, chosen, step.columns_seen
+                    step.layer, step.query, step.key, chosen, self._kernels, step.columns_seen
                 ):
                     results[prefix][branch][places] = scores
             if step.layer == deepest:
                 break
             assert step.value is not None
             step.attended = batch.attend(
-                step.layer, step.query, step.key, step.value, step.columns_seen
+                step.layer, step.query, step.key, step.value, self._kernels, step.columns_seen
             )
 
     @torch.inference_mode()
@@ -281,7 +295,7 @@ class Decoder:
         for step in self._stack.steps(batch.ids, batch.positions, cancel):
             assert step.value is not None
             step.attended = batch.attend(
-                step.layer, step.query, step.key, step.value, step.columns_seen
+                step.layer, step.query, step.key, step.value, self._kernels, step.columns_seen
             )
         assert step.output is not None
         rows, ids = batch.predictions
@@ -291,18 +305,14 @@ class Decoder:
 
     @torch.inference_mode()
     def _run(
-        self, ids: Sequence[int], prefix: Prefix, *, keep: bool, cancel: Cancellation
+        self, ids: Sequence[int], prefix: Prefix, cancel: Cancellation
     ) -> Iterator[tuple[int, Tensor, Tensor]]:
         """Run ``ids`` after ``prefix``; yields each layer's queries and its keys so far."""
         self._stack.check(ids, before=prefix.length)
         positions = torch.arange(prefix.length, prefix.length + len(ids))
         for step in self._stack.steps(ids, positions, cancel):
             key, value = step.key, step.value
-            if keep:
-                prefix.keys.append(key)
-                if value is not None:
-                    prefix.values.append(value)
-            elif prefix.length:
+            if prefix.length:
                 key = torch.cat([prefix.keys[step.layer], key], dim=1)
                 if value is not None:
                     value = torch.cat([prefix.values[step.layer], value], dim=1)

@@ -16,6 +16,8 @@ from torch.nn.functional import gelu, linear, rms_norm, silu
 
 from ..cancellation import Cancellation
 from ..errors import ModelCorrupt
+from ..kernels.quantization import QuantizedLinear
+from ..kernels.tiers import Kernels
 from .converted_model import DecoderConfig
 from .rotary import Rotations
 
@@ -35,6 +37,20 @@ class Linear:
 
 
 @dataclass(frozen=True, slots=True)
+class Int8Linear:
+    """The same with int8 weights and activations."""
+
+    kernels: Kernels
+    linear: QuantizedLinear
+
+    def __call__(self, rows: Tensor) -> Tensor:
+        return self.kernels.linear_w8a8(rows, self.linear)
+
+
+Product = Linear | Int8Linear
+
+
+@dataclass(frozen=True, slots=True)
 class Norm:
     """Root-mean-square normalisation over the last dimension (arXiv 1910.07467)."""
 
@@ -49,13 +65,13 @@ class Norm:
 class _Rest:
     """What a layer has behind its keys."""
 
-    values: Linear
-    output: Linear
+    values: Product
+    output: Product
     attention_norm: Norm | None
     ffn_norm: Norm
-    gate: Linear
-    up: Linear
-    down: Linear
+    gate: Product
+    up: Product
+    down: Product
     ffn_output_norm: Norm | None
     activation: Callable[[Tensor], Tensor]
 
@@ -67,8 +83,8 @@ class Layer:
     config: DecoderConfig
     columns_seen: int | None
     norm: Norm
-    queries: Linear
-    keys: Linear
+    queries: Product
+    keys: Product
     query_norm: Norm | None
     key_norm: Norm | None
     rest: _Rest | None
@@ -82,13 +98,14 @@ class Layer:
         dtype: torch.dtype,
         *,
         scored_only: bool,
+        int8: Kernels | None = None,
     ) -> Layer:
-        """The layer made of ``tensors``.
+        """The layer made of ``tensors``; with ``int8``, the kernels that multiply its matrices.
 
         Raises:
             ModelCorrupt: a tensor is missing or has the wrong shape.
         """
-        weights = _Weights(tensors, dtype, config.norm_epsilon)
+        weights = _Weights(tensors, dtype, config.norm_epsilon, int8)
         queries, keys = config.heads * config.head_width, config.key_heads * config.head_width
         return cls(
             config=config,
@@ -143,14 +160,17 @@ class _Weights:
     tensors: Mapping[str, Tensor]
     dtype: torch.dtype
     epsilon: float
+    int8: Kernels | None
 
     def vector(self, name: str, size: int) -> Tensor:
         return checked_tensor(self.tensors, name, (size,)).to(self.dtype)
 
-    def matrix(self, name: str, rows: int, columns: int) -> Linear:
-        weight = checked_tensor(self.tensors, f"{name}.weight", (rows, columns)).to(self.dtype)
-        bias = f"{name}.bias"
-        return Linear(weight, self.vector(bias, rows) if bias in self.tensors else None)
+    def matrix(self, name: str, rows: int, columns: int) -> Product:
+        weight = checked_tensor(self.tensors, f"{name}.weight", (rows, columns))
+        bias = self.vector(f"{name}.bias", rows) if f"{name}.bias" in self.tensors else None
+        if self.int8 is None:
+            return Linear(weight.to(self.dtype), bias)
+        return Int8Linear(self.int8, self.int8.pack_linear(weight, bias))
 
     def norm(self, name: str, size: int) -> Norm:
         return Norm(self.vector(f"{name}.weight", size), self.epsilon)

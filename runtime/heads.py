@@ -76,6 +76,8 @@ class HeadTable(_Record):
     calibrated_on: tuple[CalibrationData, ...]
     created: date
     measured: tuple[Measurement, ...] = ()
+    int8_layers: tuple[int, ...] = ()
+    """Layers whose matrices may be multiplied in int8: the best passages stay the same."""
 
     @property
     def exit_layer(self) -> int:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Collection, Iterator, Sequence
 from dataclasses import dataclass
 
 import torch
@@ -10,6 +10,7 @@ from torch import Tensor
 
 from ..cancellation import Cancellation
 from ..errors import ReadingError
+from ..kernels.tiers import Kernels
 from .converted_model import ConvertedModel
 from .decoder_layer import Layer, checked_tensor
 from .rotary import Rotary
@@ -37,12 +38,21 @@ class Step:
 class LayerStack:
     """Layers ``0 … last_layer``; of the last one queries and keys alone, unless ``whole``.
 
+    The matrices of ``int8_layers`` are multiplied in int8 by ``kernels``.
+
     Raises:
         ModelCorrupt: a tensor is missing or has the wrong shape.
     """
 
     def __init__(
-        self, model: ConvertedModel, last_layer: int, dtype: torch.dtype, *, whole: bool
+        self,
+        model: ConvertedModel,
+        last_layer: int,
+        dtype: torch.dtype,
+        *,
+        whole: bool,
+        int8_layers: Collection[int] = (),
+        kernels: Kernels | None = None,
     ) -> None:
         self._config = model.config
         self._dtype = dtype
@@ -54,7 +64,10 @@ class LayerStack:
         for index in range(last_layer + 1):
             scored_only = index == last_layer and not whole
             tensors = model.layer(index)
-            layer = Layer.load(self._config, index, tensors, dtype, scored_only=scored_only)
+            int8 = kernels if index in int8_layers else None
+            layer = Layer.load(
+                self._config, index, tensors, dtype, scored_only=scored_only, int8=int8
+            )
             self._layers.append(layer)
 
     def steps(self, ids: Sequence[int], positions: Tensor, cancel: Cancellation) -> Iterator[Step]:

@@ -125,7 +125,7 @@ class WindowAttention:
     def _key(self, window: Window) -> WindowKey:
         return WindowKey.of(
             window.ids,
-            model_sha256=self.decoder.config.source_sha256,
+            model_sha256=self.decoder.weights_sha256,
             last_layer=self.decoder.last_layer,
             dtype=self.decoder.dtype,
         )

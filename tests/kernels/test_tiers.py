@@ -34,7 +34,7 @@ def test_the_variable_forces_a_tier(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("LEADLINE_KERNELS", "torch")
     assert select().NAME == "torch"
     monkeypatch.setenv("LEADLINE_KERNELS", "abacus")
-    with pytest.raises(ConfigError, match=r"no 'abacus' kernels.*may be cpp, torch"):
+    with pytest.raises(ConfigError, match=r"no 'abacus' kernels.*may be cpp, torch, triton"):
         select()
     monkeypatch.setenv("LEADLINE_KERNELS", "torch:avx2")
     with pytest.raises(ConfigError, match="no 'avx2' instructions"):
@@ -67,6 +67,8 @@ def test_without_torch_there_are_none(monkeypatch: pytest.MonkeyPatch) -> None:
 
     monkeypatch.delenv("LEADLINE_KERNELS", raising=False)
     monkeypatch.setattr(importlib.util, "find_spec", find_spec)
-    assert all(tier.reasons == ("torch is not installed",) for tier in available())
+    reasons = {tier.name: tier.reasons for tier in available()}
+    assert reasons["cpp"] == reasons["torch"] == ("torch is not installed",)
+    assert "triton is not installed" in reasons["triton"][0]
     with pytest.raises(ConfigError, match="torch is not installed"):
         select()
