@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 import unicodedata
 from dataclasses import dataclass
+from datetime import date
 
 _LINE_ENDS = re.compile(r"\r\n?|[\x0b\x0c\x85\u2028\u2029]")
 _CONTROLS = re.compile(
@@ -32,6 +33,8 @@ class Extracted:
     """BCP 47 tag, as declared or told by the script; None when neither says."""
     sheet_starts: tuple[int, ...] = ()
     """For paged documents: the offset in ``text`` at which each sheet starts."""
+    published: date | None = None
+    authors: tuple[str, ...] = ()
 
 
 def normalised(text: str) -> str:
