@@ -194,10 +194,7 @@ class _Import:
 
     def _archived(self, page: Page, body: bytes, store: PageStore) -> _ArchivedPage:
         if page.page_id in store:
-            known = store.get(page.page_id)
-            extracted = Extracted(
-                known.media_type, known.title, known.text, known.language, known.sheet_starts
-            )
+            extracted = Extracted.of(store.get(page.page_id))
         else:
             try:
                 extracted = extract(body, name=page.final_url, media_type=page.media_type)

@@ -6,6 +6,10 @@ import re
 import unicodedata
 from dataclasses import dataclass
 from datetime import date
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from ...evidence import Page
 
 _LINE_ENDS = re.compile(r"\r\n?|[\x0b\x0c\x85\u2028\u2029]")
 _CONTROLS = re.compile(
@@ -35,6 +39,19 @@ class Extracted:
     """For paged documents: the offset in ``text`` at which each sheet starts."""
     published: date | None = None
     authors: tuple[str, ...] = ()
+
+    @classmethod
+    def of(cls, page: Page) -> Extracted:
+        """What was extracted when ``page`` was kept."""
+        return cls(
+            page.media_type,
+            page.title,
+            page.text,
+            page.language,
+            page.sheet_starts,
+            page.published,
+            page.authors,
+        )
 
 
 def normalised(text: str) -> str:

@@ -38,6 +38,7 @@ _NAVIGATION = re.compile(
 _HIDDEN_STYLE = re.compile(r"display\s*:\s*none|visibility\s*:\s*hidden", re.IGNORECASE)
 _SPACE = re.compile(r"[ \t\r\f\v\n\u00a0]+")
 _LONG_CELL = 400
+_LONGEST_SPAN = 50
 
 
 def is_shown(element: HtmlElement) -> bool:
@@ -197,13 +198,12 @@ def _data_rows(table: HtmlElement) -> list[list[str]]:
     if next(table.iterdescendants("table"), None) is not None:
         return []
     rows: list[list[str]] = []
+    hanging: dict[int, tuple[int, str]] = {}
+    """By column: for how many more rows a cell from above reaches down, and its text."""
     for row in table.iterdescendants("tr"):
         if not is_shown(row):
             continue
-        cells: list[str] = []
-        for cell in row.iterchildren("td", "th"):
-            cells.append(_cell(cell))
-            cells.extend([""] * (_span(cell) - 1))
+        cells = _row_cells(row, hanging)
         if any(cells):
             rows.append(cells)
     if not rows or max(map(len, rows)) < 2:
@@ -213,6 +213,31 @@ def _data_rows(table: HtmlElement) -> list[list[str]]:
     if any(len(cell) > _LONG_CELL for row in rows for cell in row) and _has_blocks(table):
         return []
     return rows
+
+
+def _row_cells(row: HtmlElement, hanging: dict[int, tuple[int, str]]) -> list[str]:
+    """The cells of a row. One that spans rows stands in each: a row is read by itself."""
+    cells: list[str] = []
+
+    def from_above() -> None:
+        while len(cells) in hanging:
+            column = len(cells)
+            left, text = hanging[column]
+            cells.append(text)
+            if left > 1:
+                hanging[column] = left - 1, text
+            else:
+                del hanging[column]
+
+    for cell in row.iterchildren("td", "th"):
+        from_above()
+        text, down = _cell(cell), _span(cell, "rowspan") - 1
+        for offset in range(_span(cell, "colspan")):
+            if down:
+                hanging[len(cells)] = down, text if offset == 0 else ""
+            cells.append(text if offset == 0 else "")
+    from_above()
+    return cells
 
 
 def _has_blocks(table: HtmlElement) -> bool:
@@ -243,9 +268,10 @@ def _spaced(cell: HtmlElement) -> Iterator[str]:
     yield "".join(part)
 
 
-def _span(cell: HtmlElement) -> int:
-    span = cell.get("colspan") or "1"
-    return min(int(span), 50) if span.isascii() and span.isdigit() and len(span) < 4 else 1
+def _span(cell: HtmlElement, attribute: str) -> int:
+    span = cell.get(attribute) or "1"
+    counts = span.isascii() and span.isdigit() and len(span) < 4
+    return min(max(int(span), 1), _LONGEST_SPAN) if counts else 1
 
 
 def _table_lines(table: HtmlElement, rows: list[list[str]]) -> Iterator[str]:
