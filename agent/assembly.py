@@ -8,7 +8,7 @@ from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass
 
 from ..cancellation import Cancellation
-from ..errors import ModelMissing
+from ..errors import LeadlineError, ModelMissing
 from ..locations import locations
 from ..progress import Progress
 from ..runtime.attention_reader import AttentionReader
@@ -30,6 +30,7 @@ from ..tools.search.kept_search import KeptSearch, SearchAnswers
 from ..tools.search.multi_search import MultiSearch
 from ..tools.web_pages import Reuse, WebPages
 from .corpus_source import CorpusSource
+from .page_keeping import trim
 from .researcher import Researcher
 from .run_store import RunStore
 from .sources import Source
@@ -74,6 +75,7 @@ async def open_researcher(
         reader_files = None if settings.reader in FIRST_STAGE_IDS else resolve(settings.reader)
         store = PageStore(locations().pages)
         stack.callback(store.close)
+        stack.push_async_callback(_trimmed, store, settings, warn)
         embedder = await open_embedder(settings, warn=warn)
         sources: list[Source] = []
         catalogue = CorpusCatalogue(store=store, embedder=embedder)
@@ -116,6 +118,14 @@ async def open_researcher(
             runs=RunStore(locations().runs),
             effort=Effort(reading_tokens=settings.reading_tokens),
         )
+
+
+async def _trimmed(store: PageStore, settings: Settings, warn: Callable[[str], None]) -> None:
+    """Keep the page store within its bounds; that it fails must not cost the report."""
+    try:
+        await asyncio.to_thread(trim, store, max_bytes=int(settings.page_store_gb * 1e9))
+    except LeadlineError as error:
+        warn(f"no pages were dropped: {error}")
 
 
 async def open_engine(settings: Settings) -> Engine:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import secrets
 from collections.abc import Callable, Iterator
 from datetime import UTC, datetime
@@ -16,6 +17,8 @@ from ..storage import storage_errors, write_atomically
 from .events import Event, parse_event
 from .report import Report
 from .tables.schema import TableWishes
+
+_PAGE_ID = re.compile(rb"[0-9a-f]{64}")
 
 
 class RunRecord(BaseModel):
@@ -137,6 +140,27 @@ class RunStore:
         write_atomically(folder.path / "run.json", record.model_dump_json(indent=2))
         return folder
 
+    def reserve(self, run_id: str) -> Path:
+        """Where a run that comes from elsewhere is to be put. Raises RunError: it is here already."""
+        folder = self._folder / run_id
+        if folder.exists():
+            raise RunError(f"run {run_id} is here already", remedy="see `leadline runs list`")
+        return folder
+
+    def page_ids(self) -> set[str]:
+        """Every page that a run's log or report names.
+
+        Whatever looks like the id of a page counts, so that a damaged file hides none.
+        """
+        found: set[str] = set()
+        for path in self._paths():
+            for name in ("events.jsonl", "report.json"):
+                if (path / name).exists():
+                    with storage_errors(path / name), (path / name).open("rb") as file:
+                        for line in file:
+                            found.update(id_.decode() for id_ in _PAGE_ID.findall(line))
+        return found
+
     def get(self, run_id: str) -> RunFolder:
         """The run with this id, or the only one whose id starts or ends so.
 
@@ -166,7 +190,11 @@ class RunStore:
     def _paths(self) -> list[Path]:
         if not self._folder.is_dir():
             return []
-        return sorted(path for path in self._folder.iterdir() if (path / "run.json").is_file())
+        return sorted(
+            path
+            for path in self._folder.iterdir()
+            if not path.name.startswith(".") and (path / "run.json").is_file()
+        )
 
 
 def _whole_lines(path: Path) -> int:

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from ..cancellation import Cancellation
 from ..errors import Cancelled, LeadlineError
 from ..evidence import Page
+from ..tools.near_duplicates import distinct
 from ..tools.search.protocol import SearchBackend
 from ..tools.web_pages import WebPages
 from .sources import Found
@@ -31,8 +32,9 @@ class WebSource:
         """See :meth:`leadline.agent.sources.Source.find`; a page that fails becomes a warning."""
         results = await self.backend.search(query, limit=limit, cancel=cancel)
         outcomes = await asyncio.gather(*(self._open(result.url, cancel) for result in results))
+        opened = [outcome for outcome in outcomes if isinstance(outcome, Page)]
         return Found(
-            pages=tuple(outcome for outcome in outcomes if isinstance(outcome, Page)),
+            pages=tuple(await asyncio.to_thread(distinct, opened)),
             warnings=tuple(outcome for outcome in outcomes if isinstance(outcome, str)),
         )
 

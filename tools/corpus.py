@@ -134,6 +134,10 @@ class Corpus:
         """
         return self._store.get(page_id)
 
+    def page_ids(self) -> set[str]:
+        """Every page that the corpus has."""
+        return {d.page_id for d in self._index.documents().values() if d.page_id is not None}
+
     def counts(self) -> tuple[int, int]:
         """Pages and passages."""
         return self._index.page_count(), self._index.passage_count()

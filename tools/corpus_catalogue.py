@@ -123,6 +123,21 @@ class CorpusCatalogue:
         except FileNotFoundError:
             return []
 
+    def page_ids(self) -> set[str]:
+        """The pages that any corpus has.
+
+        Raises:
+            CorpusError: a corpus cannot be read.
+        """
+        found: set[str] = set()
+        for name in self.names():
+            corpus = self.open(name)
+            try:
+                found |= corpus.page_ids()
+            finally:
+                corpus.close()
+        return found
+
     def remove(self, name: str) -> None:
         """Remove a corpus's index; its pages stay in the page store, for the runs that cite them.
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import contextlib
 import sqlite3
 import threading
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 
 from ..errors import StorageError
@@ -20,14 +20,22 @@ _PERMISSIONS = "check its permissions, or set LEADLINE_HOME to a folder that can
 class Database:
     """One SQLite file in WAL mode, with a connection for each thread that uses it.
 
-    ``schema`` is run at opening and must be idempotent. ``user_version`` is the schema's version:
-    a file of another version is refused.
+    ``schema`` makes a new file, ``user_version`` is its version. A file of an earlier version is
+    brought up by ``upgrades`` (from which version: the SQL that leads to the next); of any other
+    it is refused.
 
     Raises:
         StorageError: the file cannot be opened, is damaged, or is of another version.
     """
 
-    def __init__(self, path: Path, schema: str, *, user_version: int) -> None:
+    def __init__(
+        self,
+        path: Path,
+        schema: str,
+        *,
+        user_version: int,
+        upgrades: Mapping[int, str] | None = None,
+    ) -> None:
         self.path = path
         self._threads = threading.local()
         self._connections: list[sqlite3.Connection] = []
@@ -35,15 +43,11 @@ class Database:
         make_private(path.parent)
         with self.errors():
             connection = self.connection
+            # Works on an empty file only: what is deleted later gives its space back.
+            connection.execute("PRAGMA auto_vacuum = INCREMENTAL")
             connection.execute("PRAGMA journal_mode = WAL")
-            found = connection.execute("PRAGMA user_version").fetchone()[0]
-            if found not in (0, user_version):
-                raise StorageError(
-                    f"{path} was written by another version of Leadline",
-                    remedy="update Leadline, or remove the file to start afresh",
-                )
-            if not found:
-                connection.executescript(f"{schema}; PRAGMA user_version = {user_version};")
+            if self._version() != user_version:
+                self._bring_up(schema, user_version, upgrades or {})
 
     @property
     def connection(self) -> sqlite3.Connection:
@@ -59,6 +63,28 @@ class Database:
             with self._lock:
                 self._connections.append(connection)
         return connection
+
+    def _bring_up(self, schema: str, wanted: int, upgrades: Mapping[int, str]) -> None:
+        """Make the tables, or bring them up; one of several processes does it."""
+        with self.transaction() as connection:
+            found = self._version()
+            steps = [(wanted, schema)] if not found else []
+            while found and found != wanted:
+                if found not in upgrades:
+                    raise StorageError(
+                        f"{self.path} was written by another version of Leadline",
+                        remedy="update Leadline, or remove the file to start afresh",
+                    )
+                steps.append((found + 1, upgrades[found]))
+                found += 1
+            for version, script in steps:
+                for statement in script.split(";"):
+                    connection.execute(statement)
+                connection.execute(f"PRAGMA user_version = {version}")
+
+    def _version(self) -> int:
+        version: int = self.connection.execute("PRAGMA user_version").fetchone()[0]
+        return version
 
     @contextlib.contextmanager
     def transaction(self) -> Iterator[sqlite3.Connection]:

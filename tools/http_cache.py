@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import logging
 import sqlite3
 from datetime import UTC, datetime
 from pathlib import Path
@@ -19,6 +20,9 @@ MAX_BYTES = 512 * 1024 * 1024
 
 _ARRIVED_AT = "Leadline-Arrived-At"
 _FILE = "http-2.sqlite3"
+
+# It reports what is wrong with the cache to whoever started the programme, who can do nothing.
+logging.getLogger("hishel").addHandler(logging.NullHandler())
 
 
 def cached(

@@ -121,10 +121,7 @@ def pages_of_folder(
 
 def _known(body: bytes, store: PageStore) -> Extracted | None:
     page_id = page_id_of(body)
-    if page_id not in store:
-        return None
-    page = store.get(page_id)
-    return Extracted(page.media_type, page.title, page.text, page.language, page.sheet_starts)
+    return Extracted.of(store.get(page_id)) if page_id in store else None
 
 
 def _reason(error: InputError | ExtractionError, name: str) -> str:

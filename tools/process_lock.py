@@ -1,4 +1,4 @@
-"""One process at a time."""
+"""One process at a time, or many of which none may be alone."""
 
 from __future__ import annotations
 
@@ -6,10 +6,12 @@ import asyncio
 import contextlib
 import fcntl
 import os
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Callable, Iterator
 from pathlib import Path
 
 from ..cancellation import Cancellation
+from ..errors import StorageError
+from ..locations import make_private
 from ..storage import storage_errors
 
 _POLL_SECONDS = 0.1
@@ -28,8 +30,7 @@ async def process_lock(
         StorageError: the file cannot be made.
         Cancelled: ``cancel`` was set while waiting.
     """
-    with storage_errors(path):
-        descriptor = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+    descriptor = _opened(path)
     try:
         told = False
         while not _taken(descriptor):
@@ -43,9 +44,51 @@ async def process_lock(
         os.close(descriptor)
 
 
-def _taken(descriptor: int) -> bool:
+class SharedLock:
+    """Holds the lock that the file ``path`` stands for together with others, until released.
+
+    Raises:
+        StorageError: somebody holds it alone (``busy`` says why), or the file cannot be made.
+    """
+
+    def __init__(self, path: Path, *, busy: str) -> None:
+        make_private(path.parent)
+        self._descriptor: int | None = _opened(path)
+        if not _taken(self._descriptor, fcntl.LOCK_SH):
+            self.release()
+            raise StorageError(busy, remedy="wait for it to end, then try again")
+
+    def release(self) -> None:
+        if self._descriptor is not None:
+            os.close(self._descriptor)
+            self._descriptor = None
+
+
+@contextlib.contextmanager
+def alone(path: Path, *, busy: str) -> Iterator[None]:
+    """Hold the lock that the file ``path`` stands for, which nobody else may hold.
+
+    Raises:
+        StorageError: somebody does (``busy`` says why), or the file cannot be made.
+    """
+    make_private(path.parent)
+    descriptor = _opened(path)
     try:
-        fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        if not _taken(descriptor, fcntl.LOCK_EX):
+            raise StorageError(busy, remedy="wait for it to end, then try again")
+        yield
+    finally:
+        os.close(descriptor)
+
+
+def _opened(path: Path) -> int:
+    with storage_errors(path):
+        return os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+
+
+def _taken(descriptor: int, kind: int = fcntl.LOCK_EX) -> bool:
+    try:
+        fcntl.flock(descriptor, kind | fcntl.LOCK_NB)
     except BlockingIOError:
         return False
     return True

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import bisect
-from datetime import datetime
+from datetime import date, datetime
 
 from pydantic import BaseModel, ConfigDict, Field
 
@@ -39,6 +39,10 @@ class Page(_Value):
     sheet_starts: tuple[int, ...] = ()
     """For paged documents (PDF): the offset in ``text`` at which each sheet starts."""
     language: str | None = None
+    published: date | None = None
+    """When it was published, as the page itself says."""
+    authors: tuple[str, ...] = ()
+    """As the page itself names them."""
 
     def span(self, start: int, end: int) -> Span:
         """The span ``[start, end)`` of this page.

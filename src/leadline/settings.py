@@ -62,6 +62,8 @@ class Settings(BaseSettings):
     """Web pages and search results that are younger are taken as they are kept, without a request."""
     offline: bool = False
     """Take web pages and search results as they are kept, however old, and ask for nothing."""
+    page_store_gb: float = Field(default=10.0, gt=0)
+    """Disk for pages; those not used for longest go, but none that a run or a corpus needs."""
     allow_hosts: tuple[str, ...] = ()
     """Private hosts (``host`` or ``host:port``) that may be fetched all the same."""
 

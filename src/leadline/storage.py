@@ -8,6 +8,7 @@ import os
 import tempfile
 from collections.abc import Iterator
 from pathlib import Path
+from typing import BinaryIO
 
 from .errors import StorageError
 from .locations import make_private
@@ -19,13 +20,23 @@ def write_atomically(path: Path, content: str | bytes) -> None:
     Raises:
         StorageError: the disk is full or cannot be written.
     """
-    data = content.encode() if isinstance(content, str) else content
+    with replacing(path) as file:
+        file.write(content.encode() if isinstance(content, str) else content)
+
+
+@contextlib.contextmanager
+def replacing(path: Path) -> Iterator[BinaryIO]:
+    """A file to write what is to stand at ``path``; it is put there if nothing is raised.
+
+    Raises:
+        StorageError: the disk is full or cannot be written.
+    """
     with storage_errors(path):
         make_private(path.parent)
         descriptor, name = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
         try:
-            with os.fdopen(descriptor, "wb") as file:
-                file.write(data)
+            with os.fdopen(descriptor, "w+b") as file:
+                yield file
                 file.flush()
                 os.fsync(file.fileno())
             os.replace(name, path)

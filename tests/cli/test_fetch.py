@@ -69,7 +69,8 @@ def test_json_and_the_page_store(
     assert run(["fetch", "--json", f"http://{host}/old"]) == 0
     shown = json.loads(capfd.readouterr().out)
     assert list(shown) == [
-        "page_id", "url", "final_url", "title", "media_type", "fetched_at", "text",
+        "page_id", "url", "final_url", "title", "media_type", "fetched_at", "published", "authors",
+        "language", "text",
     ]  # fmt: skip
     assert shown["page_id"] == page_id_of(BODY)
     store = PageStore()

@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import json
 from datetime import UTC, datetime
+from pathlib import Path
 
 import pytest
 
@@ -105,3 +106,21 @@ def test_a_page_that_the_run_did_not_read(
 ) -> None:
     assert run(["runs", "show", "last", "--page", "ffff"]) == ExitCode.FAILED
     assert "page_id" in capsys.readouterr().err
+
+
+def test_a_run_goes_to_another_machine(
+    finished: Report,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    file = str(tmp_path / "run.zip")
+    assert run(["runs", "export", "last", file, "--json"]) == ExitCode.OK
+    assert json.loads(capsys.readouterr().out)["pages"] == 1
+    monkeypatch.setenv("LEADLINE_HOME", str(tmp_path / "elsewhere"))
+    assert run(["runs", "import", file]) == ExitCode.OK
+    assert f"{finished.run_id}: 1 pages, 1 quotes verified" in capsys.readouterr().out
+    assert run(["runs", "show", "last"]) == ExitCode.OK
+    assert capsys.readouterr().out == finished.markdown
+    assert run(["runs", "import", file]) == ExitCode.FAILED
+    assert "here already" in capsys.readouterr().err

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import threading
 import unicodedata
+from datetime import date
 from pathlib import Path
 
 import pypdfium2
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from pypdfium2 import raw as pdfium
 
@@ -81,6 +82,51 @@ def test_html_layout_table_is_not_a_table_of_data() -> None:
     page = f"<table><tr><td>{PROSE}</td><td>{inner}<p>{PROSE}</td></tr></table>"
     text = extract(html(page), name="old.html").text
     assert text.startswith("The lead line") and "| 1 | 2 |" in text
+
+
+def test_html_cells_that_span_stand_where_they_reach() -> None:
+    table = (
+        "<table><tr><th rowspan=2>Port<th colspan=2>Depth<th>Tide</tr><tr><th>min<th>max<th>m</tr>"
+        "<tr><td rowspan=2>Alder<td>3<td>9<td>2</tr><tr><td>4<td>8</tr><tr><td>Elm<td>1</table>"
+    )
+    text = extract(html(f"<p>{PROSE}</p>{table}<p>{PROSE}</p>"), name="t.html").text
+    assert (
+        "| Port | Depth |  | Tide |\n| --- | --- | --- | --- |\n| Port | min | max | m |\n"
+        "| Alder | 3 | 9 | 2 |\n| Alder | 4 | 8 |  |\n| Elm | 1 |  |  |"
+    ) in text
+
+
+META = """<meta name="author" content="Ines Varga">
+<meta property="article:published_time" content="2024-05-06T07:08:09Z">"""
+JSON_LD = """<script type="application/ld+json">{"@context": "https://schema.org",
+"@type": "NewsArticle", "headline": "Soundings", "datePublished": "2023-02-01", "author":
+[{"@type": "Person", "name": "Ines Varga"}, {"@type": "Person", "name": "Bo Lind"}]}</script>"""
+
+
+@pytest.mark.parametrize(
+    ("head", "authors", "published"),
+    [
+        ("", (), None),
+        (
+            META,
+            ("Ines Varga",),
+            date(2024, 5, 6),
+        ),
+        (
+            JSON_LD,
+            ("Ines Varga", "Bo Lind"),
+            date(2023, 2, 1),
+        ),
+        ('<meta name="date" content="2999-01-01">', (), None),
+        ('<meta name="author" content="1234"><meta name="date" content="soon">', (), None),
+    ],
+)
+def test_html_says_who_wrote_it_and_when(
+    head: str, authors: tuple[str, ...], published: date | None
+) -> None:
+    page = f"<html><head><title>T</title>{head}</head><body><p>{PROSE}</p></body></html>"
+    got = extract(page.encode(), name="x.html")
+    assert (got.authors, got.published) == (authors, published)
 
 
 def test_html_nested_lists_are_indented() -> None:
@@ -213,6 +259,7 @@ def test_encrypted_pdf_says_so() -> None:
         extract(encrypted, name="secret.pdf")
 
 
+@settings(deadline=None)
 @given(st.binary(max_size=400))
 def test_no_bytes_crash_extraction(data: bytes) -> None:
     for name in ("x.html", "x.txt", "x"):

@@ -5,6 +5,11 @@ from __future__ import annotations
 import re
 import unicodedata
 from dataclasses import dataclass
+from datetime import date
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from ...evidence import Page
 
 _LINE_ENDS = re.compile(r"\r\n?|[\x0b\x0c\x85\u2028\u2029]")
 _CONTROLS = re.compile(
@@ -32,6 +37,21 @@ class Extracted:
     """BCP 47 tag, as declared or told by the script; None when neither says."""
     sheet_starts: tuple[int, ...] = ()
     """For paged documents: the offset in ``text`` at which each sheet starts."""
+    published: date | None = None
+    authors: tuple[str, ...] = ()
+
+    @classmethod
+    def of(cls, page: Page) -> Extracted:
+        """What was extracted when ``page`` was kept."""
+        return cls(
+            page.media_type,
+            page.title,
+            page.text,
+            page.language,
+            page.sheet_starts,
+            page.published,
+            page.authors,
+        )
 
 
 def normalised(text: str) -> str:

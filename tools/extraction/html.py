@@ -17,6 +17,7 @@ from lxml.html import HtmlElement, HTMLParser, document_fromstring
 
 from ...errors import ExtractionError
 from .document import Extracted, language_by_script, normalised, one_line
+from .html_metadata import authors_and_date
 from .html_walk import is_shown, render
 
 _WORD = re.compile(r"\w+")
@@ -38,14 +39,18 @@ def extract_html(html: str, *, name: str) -> Extracted:
         ExtractionError: there is no markup that can be parsed, or no text in it.
     """
     tree = _parse(html, name)
-    text = normalised(_content(tree))
+    overgrown = _is_overgrown(tree)
+    authors, published = ((), None) if overgrown else authors_and_date(tree)
+    text = normalised(_content(tree, ask_trafilatura=not overgrown))
     if not text:
         raise ExtractionError(
             f"'{name}' shows no text without running its scripts",
             remedy="save the page from a browser as HTML, PDF or text first",
         )
     language = _declared_language(tree) or language_by_script(text)
-    return Extracted("text/html", _title(tree), text, language)
+    return Extracted(
+        "text/html", _title(tree), text, language, published=published, authors=authors
+    )
 
 
 def links(html: str) -> list[str]:
@@ -70,11 +75,11 @@ def _parse(html: str, name: str) -> HtmlElement:
         ) from error
 
 
-def _content(tree: HtmlElement) -> str:
+def _content(tree: HtmlElement, *, ask_trafilatura: bool) -> str:
     body = tree.find("body")
     body = tree if body is None else body
     whole = render(body)
-    kept = "" if _is_overgrown(tree) else _kept_by_trafilatura(tree)
+    kept = _kept_by_trafilatura(tree) if ask_trafilatura else ""
     if not kept:
         return whole
     if _share_known(kept, set(_triples(whole))) < 0.5:

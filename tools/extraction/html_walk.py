@@ -38,6 +38,7 @@ _NAVIGATION = re.compile(
 _HIDDEN_STYLE = re.compile(r"display\s*:\s*none|visibility\s*:\s*hidden", re.IGNORECASE)
 _SPACE = re.compile(r"[ \t\r\f\v\n\u00a0]+")
 _LONG_CELL = 400
+_LONGEST_SPAN = 50
 
 
 def is_shown(element: HtmlElement) -> bool:
@@ -197,9 +198,13 @@ def _data_rows(table: HtmlElement) -> list[list[str]]:
     if next(table.iterdescendants("table"), None) is not None:
         return []
     rows: list[list[str]] = []
-    reaching: dict[int, tuple[str, int]] = {}
+    hanging: dict[int, tuple[int, str]] = {}
+    """By column: for how many more rows a cell from above reaches down, and its text."""
     for row in table.iterdescendants("tr"):
-        if is_shown(row) and any(cells := _row_cells(row, reaching)):
+        if not is_shown(row):
+            continue
+        cells = _row_cells(row, hanging)
+        if any(cells):
             rows.append(cells)
     if not rows or max(map(len, rows)) < 2:
         return []
@@ -210,34 +215,28 @@ def _data_rows(table: HtmlElement) -> list[list[str]]:
     return rows
 
 
-def _row_cells(row: HtmlElement, reaching: dict[int, tuple[str, int]]) -> list[str]:
-    """The cells of a row, with those of earlier rows that reach down into it.
-
-    ``reaching`` holds, by column, the text of such a cell and the rows that it still covers.
-    """
+def _row_cells(row: HtmlElement, hanging: dict[int, tuple[int, str]]) -> list[str]:
+    """The cells of a row. One that spans rows stands in each: a row is read by itself."""
     cells: list[str] = []
 
-    def fill_from_above() -> None:
-        while (above := reaching.pop(len(cells), None)) is not None:
-            text, left = above
+    def from_above() -> None:
+        while len(cells) in hanging:
+            column = len(cells)
+            left, text = hanging[column]
+            cells.append(text)
             if left > 1:
-                reaching_on[len(cells)] = (text, left - 1)
-            cells.append(text)
+                hanging[column] = left - 1, text
+            else:
+                del hanging[column]
 
-    reaching_on: dict[int, tuple[str, int]] = {}
     for cell in row.iterchildren("td", "th"):
-        fill_from_above()
-        rows_down = _span(cell, "rowspan")
-        for place in range(_span(cell, "colspan")):
-            text = _cell(cell) if place == 0 else ""
-            if rows_down > 1:
-                reaching_on[len(cells)] = (text, rows_down - 1)
-            cells.append(text)
-    for column in sorted(reaching):
-        cells += [""] * (column - len(cells))
-        fill_from_above()
-    reaching.clear()
-    reaching.update(reaching_on)
+        from_above()
+        text, down = _cell(cell), _span(cell, "rowspan") - 1
+        for offset in range(_span(cell, "colspan")):
+            if down:
+                hanging[len(cells)] = down, text if offset == 0 else ""
+            cells.append(text if offset == 0 else "")
+    from_above()
     return cells
 
 
@@ -269,9 +268,10 @@ def _spaced(cell: HtmlElement) -> Iterator[str]:
     yield "".join(part)
 
 
-def _span(cell: HtmlElement, direction: str) -> int:
-    span = cell.get(direction) or "1"
-    return min(max(int(span), 1), 50) if span.isascii() and span.isdigit() and len(span) < 4 else 1
+def _span(cell: HtmlElement, attribute: str) -> int:
+    span = cell.get(attribute) or "1"
+    counts = span.isascii() and span.isdigit() and len(span) < 4
+    return min(max(int(span), 1), _LONGEST_SPAN) if counts else 1
 
 
 def _table_lines(table: HtmlElement, rows: list[list[str]]) -> Iterator[str]:

@@ -27,6 +27,7 @@ def extract_pdf(data: bytes, *, name: str) -> Extracted:
         document = _open(data, name)
         try:
             title = one_line(document.get_metadata_value("Title"))
+            names = one_line(document.get_metadata_value("Author")).split(";")
             sheets = [_sheet_text(document, number, name) for number in range(len(document))]
         finally:
             document.close()
@@ -35,7 +36,10 @@ def extract_pdf(data: bytes, *, name: str) -> Extracted:
         raise ExtractionError(
             f"'{name}' has no text layer", remedy="run OCR on it first, e.g. ocrmypdf"
         )
-    return Extracted("application/pdf", title, text, language_by_script(text), starts)
+    authors = tuple(dict.fromkeys(name.strip() for name in names if name.strip()))
+    return Extracted(
+        "application/pdf", title, text, language_by_script(text), starts, authors=authors
+    )
 
 
 def _open(data: bytes, name: str) -> pypdfium2.PdfDocument:

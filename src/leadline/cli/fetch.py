@@ -50,6 +50,9 @@ def fetch(url: str, as_json: bool, fresh: bool, allow_hosts: tuple[str, ...]) ->
                 "title": page.title,
                 "media_type": page.media_type,
                 "fetched_at": page.fetched_at.isoformat(),
+                "published": page.published.isoformat() if page.published else None,
+                "authors": list(page.authors),
+                "language": page.language,
                 "text": page.text,
             }
         )

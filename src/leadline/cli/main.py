@@ -23,9 +23,10 @@ _COMMANDS = {
     "eval": "Measure answers and reading on data that can be checked.",
     "fetch": "Show a web page as a searcher would see it.",
     "models": "List, pull, locate and verify models.",
+    "pages": "List, check, repair and trim the pages that are kept.",
     "read": "Show what a file, a web page or a folder says to a question.",
     "reader": "Find and show the attention heads that a model reads with.",
-    "runs": "List and show past runs.",
+    "runs": "List, show, resume, export and import runs.",
     "table": "Find the table that a query asks for, every cell with its source.",
 }
 

@@ -2,16 +2,24 @@
 
 from __future__ import annotations
 
+import contextlib
+from collections.abc import Iterator
+from pathlib import Path
+from typing import TYPE_CHECKING
+
 import click
 
 from ..errors import RunError
 from ..locations import locations
-from .terminal import write_json, write_jsonl, write_result
+from .terminal import note, write_json, write_jsonl, write_result
+
+if TYPE_CHECKING:
+    from ..tools.page_store import PageStore
 
 
 @click.group()
 def runs() -> None:
-    """List and show past runs."""
+    """List, show, resume, export and import runs."""
 
 
 @runs.command("list")
@@ -64,9 +72,8 @@ def show_run(run: str, as_json: bool, as_jsonl: bool, page: str | None) -> None:
                 f"run {folder.path.name} read {len(matches)} pages {page!r}",
                 remedy="take a page_id from the citations of its --json report",
             )
-        from ..tools.page_store import PageStore
-
-        write_result(PageStore(locations().pages).get(matches[0]).text)
+        with _pages() as store:
+            write_result(store.get(matches[0]).text)
         return
     if as_jsonl:
         for event in folder.events():
@@ -111,3 +118,59 @@ def resume_run(run: str, as_json: bool, seconds: float | None) -> int:
         ),
         Presentation(as_json=as_json),
     )
+
+
+@runs.command("export")
+@click.argument("run")
+@click.argument("file", type=click.Path(dir_okay=False, path_type=Path))
+@click.option("--json", "as_json", is_flag=True, help="Print an object.")
+def export_run(run: str, file: Path, as_json: bool) -> None:
+    """Write the finished RUN and every page that it read to FILE, for another machine."""
+    from ..agent.run_archive import export_run as export
+    from ..agent.run_store import RunStore
+
+    with _pages() as store:
+        done = export(RunStore(locations().runs).get(run), store, file)
+    if as_json:
+        write_json({"run_id": done.run_id, "file": str(file), "pages": done.pages})
+    else:
+        write_result(f"{done.run_id}: {done.pages} pages, {file}")
+    if done.missing:
+        note(f"{len(done.missing)} pages that it read but does not cite are no longer kept")
+
+
+@runs.command("import")
+@click.argument("file", type=click.Path(dir_okay=False, path_type=Path))
+@click.option("--json", "as_json", is_flag=True, help="Print an object.")
+def import_run(file: Path, as_json: bool) -> None:
+    """Verify the run in FILE, which `leadline runs export` wrote, and keep it with its pages.
+
+    Every page has to have the bytes that it is named after, and every quote of the report has to
+    stand in its page as it is read on this machine.
+    """
+    from ..agent.run_archive import import_run as import_
+    from ..agent.run_store import RunStore
+
+    with _pages() as store:
+        done = import_(file, RunStore(locations().runs), store)
+    if as_json:
+        write_json(
+            {
+                "run_id": done.run_id,
+                "pages": done.pages,
+                "quotes": done.quotes,
+                "differing": list(done.differing),
+            }
+        )
+    else:
+        write_result(f"{done.run_id}: {done.pages} pages, {done.quotes} quotes verified")
+    if done.differing:
+        note(f"{len(done.differing)} pages read differently here; their cited quotes hold")
+
+
+@contextlib.contextmanager
+def _pages() -> Iterator[PageStore]:
+    from ..tools.page_store import PageStore
+
+    with contextlib.closing(PageStore(locations().pages)) as store:
+        yield store
