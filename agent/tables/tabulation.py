@@ -24,7 +24,7 @@ from ..searching import find_pages
 from ..toolbox import Toolbox
 from . import page_tables
 from .passage_rows import cells_in_passages, rows_in_passages
-from .schema import TableSchema, TableWishes, bare_query, plan_schema
+from .schema import TableSchema, TableWishes, bare_query, named_things, plan_schema
 from .wide_table import FoundRow, Key, TableBuilder
 
 _SPAN = "table"
@@ -102,8 +102,11 @@ async def _plan(state: TableState, runtime: Runtime[Toolbox]) -> TableState:
     # Without a schema there is no table at all: the deadline does not stop this.
     schema = await plan_schema(state["query"], wishes, box.engine, cancel=box.cancel)
     box.emit(TablePlanned(table_schema=schema))
-    wanted = [schema.subject, bare_query(state["query"])[:_QUERY_CHARACTERS]]
-    queries = wanted[:1] if same_question(*wanted) else wanted
+    whole = bare_query(state["query"])[:_QUERY_CHARACTERS]
+    queries: list[str] = []
+    for query in (schema.subject, whole, *named_things(state["query"])):
+        if not any(same_question(query, other) for other in queries):
+            queries.append(query)
     return {"schema": schema.model_dump(mode="json"), "queries": queries, "rounds": 0}
 
 

@@ -84,7 +84,10 @@ def test_filings_as_json(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> 
 @pytest.mark.parametrize(
     ("arguments", "words"),
     [
-        (["nothing"], "there are: multihop, rerank, needle, filings, widesearch, sqlite-docs"),
+        (
+            ["nothing"],
+            "there are: multihop, rerank, needle, filings, tables, widesearch, sqlite-docs",
+        ),
         (["multihop", "--methods", "bm26"], "no reading method is called 'bm26'"),
         (["multihop", "--methods", ","], "no method is named"),
         (["multihop", "--sets", "2wiki"], "no set is called '2wiki'"),
