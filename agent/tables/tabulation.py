@@ -16,9 +16,10 @@ from langgraph.graph.state import CompiledStateGraph
 from langgraph.runtime import Runtime
 
 from ...errors import Cancelled, OutputInvalid, PromptTooLong, SearchError
-from ...evidence import Evidence, Page
-from ..events import CellsFilled, ReadingFinished, RowsFound, TablePlanned, UsageUpdated, Warned
+from ...evidence import Page
+from ..events import CellsFilled, RowsFound, TablePlanned, UsageUpdated, Warned
 from ..query_rewriting import rewrite_queries
+from ..reading import read_pages
 from ..research_graph import same_question
 from ..searching import find_pages
 from ..toolbox import Toolbox
@@ -202,7 +203,7 @@ async def _look_up(builder: TableBuilder, key: Key, box: Toolbox) -> FoundRow | 
         pages = await find_pages(box, _SPAN, [question], limit=_PAGES_A_ROW)
         if not pages:
             return None
-        evidence = await _evidence(question, pages, box)
+        evidence = await read_pages(box, _SPAN, question, pages)
         by_id = {page.page_id: page for page in pages}
         return await cells_in_passages(
             row, schema, evidence, by_id, box.engine, cancel=box.deadline
@@ -238,7 +239,8 @@ async def _mapped(
 async def _from_passages(
     pages: Sequence[Page], query: str, schema: TableSchema, box: Toolbox
 ) -> list[tuple[Page, list[FoundRow]]]:
-    evidence = await _evidence(f"{schema.subject} {' '.join(schema.names)}", pages, box)
+    question = f"{schema.subject} {' '.join(schema.names)}"
+    evidence = await read_pages(box, _SPAN, question, pages)
     if not evidence:
         return []
     by_id = {page.page_id: page for page in pages}
@@ -254,26 +256,6 @@ async def _from_passages(
         page_id = row.cells[schema.keys[0]].citation.page_id
         grouped.setdefault(page_id, []).append(row)
     return [(by_id[page_id], group) for page_id, group in grouped.items()]
-
-
-async def _evidence(question: str, pages: Sequence[Page], box: Toolbox) -> Sequence[Evidence]:
-    [reading] = await box.reader.read(
-        [question],
-        pages,
-        budget=box.effort.reading_budget,
-        cancel=box.deadline,
-        progress=box.progress,
-    )
-    box.budget.charge(read_tokens=reading.read_tokens)
-    box.emit(
-        ReadingFinished(
-            span_id=_SPAN,
-            pages=len(pages),
-            read_tokens=reading.read_tokens,
-            seconds=reading.seconds,
-        )
-    )
-    return reading.evidence
 
 
 def _with_missing_cells(builder: TableBuilder, looked_up: Sequence[Key], box: Toolbox) -> list[Key]:
