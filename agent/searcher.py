@@ -15,8 +15,9 @@ from langgraph.runtime import Runtime
 
 from ..evidence import Evidence
 from .answering import answer_question
-from .events import EvidenceFound, ReadingFinished
+from .events import EvidenceFound
 from .query_rewriting import rewrite_queries
+from .reading import read_pages
 from .research_graph import SubAnswer
 from .searching import find_pages
 from .toolbox import Toolbox
@@ -83,30 +84,15 @@ async def _read(state: SearcherState, runtime: Runtime[Toolbox]) -> SearcherStat
     pages = [box.pages.get(page_id) for page_id in state["page_ids"]]
     if not pages:
         return {"evidence": state.get("evidence", [])}
-    [reading] = await box.reader.read(
-        [_first_queries(state)[-1]],
-        pages,
-        budget=box.effort.reading_budget,
-        cancel=box.deadline,
-        progress=box.progress,
-    )
-    box.budget.charge(read_tokens=reading.read_tokens)
-    box.emit(
-        ReadingFinished(
-            span_id=node_id,
-            pages=len(pages),
-            read_tokens=reading.read_tokens,
-            seconds=reading.seconds,
-        )
-    )
+    found = await read_pages(box, node_id, _first_queries(state)[-1], pages)
     by_id = {page.page_id: page for page in pages}
-    for evidence in reading.evidence:
+    for evidence in found:
         page = by_id[evidence.span.page_id]
         box.emit(
             EvidenceFound(span_id=node_id, evidence=evidence, title=page.title, url=page.final_url)
         )
     earlier = [Evidence.model_validate(item) for item in state.get("evidence", [])]
-    merged = {(e.span.page_id, e.span.start, e.span.end): e for e in (*reading.evidence, *earlier)}
+    merged = {(e.span.page_id, e.span.start, e.span.end): e for e in (*found, *earlier)}
     return {"evidence": [e.model_dump(mode="json") for e in merged.values()]}
 
 

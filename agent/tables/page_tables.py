@@ -135,7 +135,7 @@ async def map_columns(
     """Where ``table`` has the wanted columns: by number of its own column, or as a constant.
 
     Names that say the same need no model. A constant is kept only if title, heading or caption
-    have its words.
+    have its words. A page whose title the query names stands for the key that its table lacks.
 
     Raises:
         OutputInvalid: the model's answer cannot be read.
@@ -161,6 +161,10 @@ async def map_columns(
             places[name] = source.header - 1
         elif constant and fold(constant) in fold(table.context):
             constants[name] = constant
+    lost = [key for key in schema.keys if key not in places and key not in constants]
+    title = table.page.title
+    if len(lost) == 1 and places and title and fold(title) in fold(query):
+        constants[lost[0]] = title
     return places, constants
 
 

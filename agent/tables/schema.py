@@ -33,6 +33,9 @@ _FORMAT_WISHES = re.compile(
     r"(?:^|(?<=[.。!?\n]))[^.。!?\n]*(?:markdown|```|output format|表格的格式|格式为)[^\n]*",
     re.IGNORECASE,
 )
+_QUOTED = re.compile(r"[“\"「《]([^“”\"「」《》\n]{2,80})[”\"」》]")
+_LISTED = re.compile(r"[:：]\s*([^:：\n]*?[;；][^:：\n]*)")
+_MOST_NAMED = 6
 _NUMBER_NAMES = re.compile(
     r"\b(?:rank|ranking|population|total|gold|silver|bronze|points?|score|count|number|height"
     r"|length|area|price|fee|capacity|attendance|laps|age|weight|distance)\b|排名|人口|数量|票房",
@@ -217,6 +220,14 @@ def bare_query(query: str) -> str:
         bare = bare.replace(match[0], " ")
     bare = _FORMAT_WISHES.sub(" ", bare)
     return " ".join(bare.split()) or " ".join(query.split())
+
+
+def named_things(query: str) -> list[str]:
+    """What a query names one by one, in quotation marks or between semicolons: six at most."""
+    bare = _ANNOUNCED.sub(" ", query)
+    listed = [item for listing in _LISTED.findall(bare) for item in re.split("[;；]", listing)]
+    names = [item.split(". ")[0].strip(" .。") for item in (*_QUOTED.findall(bare), *listed)]
+    return list(dict.fromkeys(name for name in names if 1 < len(name) <= _MAX_NAME))[:_MOST_NAMED]
 
 
 def _type_by_name(name: str) -> ColumnType | None:

@@ -16,15 +16,16 @@ from langgraph.graph.state import CompiledStateGraph
 from langgraph.runtime import Runtime
 
 from ...errors import Cancelled, OutputInvalid, PromptTooLong, SearchError
-from ...evidence import Evidence, Page
-from ..events import CellsFilled, ReadingFinished, RowsFound, TablePlanned, UsageUpdated, Warned
+from ...evidence import Page
+from ..events import CellsFilled, RowsFound, TablePlanned, UsageUpdated, Warned
 from ..query_rewriting import rewrite_queries
+from ..reading import read_pages
 from ..research_graph import same_question
 from ..searching import find_pages
 from ..toolbox import Toolbox
 from . import page_tables
 from .passage_rows import cells_in_passages, rows_in_passages
-from .schema import TableSchema, TableWishes, bare_query, plan_schema
+from .schema import TableSchema, TableWishes, bare_query, named_things, plan_schema
 from .wide_table import FoundRow, Key, TableBuilder
 
 _SPAN = "table"
@@ -102,8 +103,11 @@ async def _plan(state: TableState, runtime: Runtime[Toolbox]) -> TableState:
     # Without a schema there is no table at all: the deadline does not stop this.
     schema = await plan_schema(state["query"], wishes, box.engine, cancel=box.cancel)
     box.emit(TablePlanned(table_schema=schema))
-    wanted = [schema.subject, bare_query(state["query"])[:_QUERY_CHARACTERS]]
-    queries = wanted[:1] if same_question(*wanted) else wanted
+    whole = bare_query(state["query"])[:_QUERY_CHARACTERS]
+    queries: list[str] = []
+    for query in (schema.subject, whole, *named_things(state["query"])):
+        if not any(same_question(query, other) for other in queries):
+            queries.append(query)
     return {"schema": schema.model_dump(mode="json"), "queries": queries, "rounds": 0}
 
 
@@ -199,7 +203,7 @@ async def _look_up(builder: TableBuilder, key: Key, box: Toolbox) -> FoundRow | 
         pages = await find_pages(box, _SPAN, [question], limit=_PAGES_A_ROW)
         if not pages:
             return None
-        evidence = await _evidence(question, pages, box)
+        evidence = await read_pages(box, _SPAN, question, pages)
         by_id = {page.page_id: page for page in pages}
         return await cells_in_passages(
             row, schema, evidence, by_id, box.engine, cancel=box.deadline
@@ -235,7 +239,8 @@ async def _mapped(
 async def _from_passages(
     pages: Sequence[Page], query: str, schema: TableSchema, box: Toolbox
 ) -> list[tuple[Page, list[FoundRow]]]:
-    evidence = await _evidence(f"{schema.subject} {' '.join(schema.names)}", pages, box)
+    question = f"{schema.subject} {' '.join(schema.names)}"
+    evidence = await read_pages(box, _SPAN, question, pages)
     if not evidence:
         return []
     by_id = {page.page_id: page for page in pages}
@@ -251,26 +256,6 @@ async def _from_passages(
         page_id = row.cells[schema.keys[0]].citation.page_id
         grouped.setdefault(page_id, []).append(row)
     return [(by_id[page_id], group) for page_id, group in grouped.items()]
-
-
-async def _evidence(question: str, pages: Sequence[Page], box: Toolbox) -> Sequence[Evidence]:
-    [reading] = await box.reader.read(
-        [question],
-        pages,
-        budget=box.effort.reading_budget,
-        cancel=box.deadline,
-        progress=box.progress,
-    )
-    box.budget.charge(read_tokens=reading.read_tokens)
-    box.emit(
-        ReadingFinished(
-            span_id=_SPAN,
-            pages=len(pages),
-            read_tokens=reading.read_tokens,
-            seconds=reading.seconds,
-        )
-    )
-    return reading.evidence
 
 
 def _with_missing_cells(builder: TableBuilder, looked_up: Sequence[Key], box: Toolbox) -> list[Key]:

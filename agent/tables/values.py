@@ -52,7 +52,7 @@ def normalised(text: str, kind: ColumnType) -> str:
     """What two cells that say the same have in common: a plain number, an ISO date, a host …"""
     if kind == "number" and (number := number_in(text)) is not None:
         return f"{number:.12g}"
-    if kind == "date" and (date := _date_in(text)):
+    if kind == "date" and (date := iso_date(text)):
         return date
     if kind == "url" and (host := _HOST.search(text)):
         return host[1].rstrip("/").casefold()
@@ -95,14 +95,17 @@ def satisfies(text: str, kind: ColumnType, constraint: Constraint) -> bool:
 
 
 def _ordered(text: str, kind: ColumnType) -> float | None:
-    if kind == "date" and (date := _date_in(text)):
+    if kind == "date" and (date := iso_date(text)):
         return datetime.fromisoformat(date).timestamp()
     return number_in(text)
 
 
 @functools.lru_cache(maxsize=1 << 14)
-def _date_in(text: str) -> str:
-    """The date that ``text`` is, as ISO; empty if it is none. A year alone is its first day."""
+def iso_date(text: str) -> str:
+    """The date that ``text`` is, as ISO; empty if it is none. A year alone is its first day.
+
+    It never depends on the day on which it is asked.
+    """
     text = text.strip()
     try:
         return datetime.fromisoformat(text).date().isoformat()
@@ -117,7 +120,6 @@ def _date_in(text: str) -> str:
 def _date_parser() -> Any:
     from dateparser.date import DateDataParser
 
-    # A fixed base: what a page says must not depend on the day on which it is read.
     settings = {
         "PREFER_DAY_OF_MONTH": "first",
         "PREFER_MONTH_OF_YEAR": "first",

@@ -6,15 +6,14 @@ there is nothing ("N/A", "-", "无", an empty one) equal each other and nothing 
 
 from __future__ import annotations
 
-import functools
 import re
 import unicodedata
 from collections.abc import Callable, Mapping
-from datetime import date, datetime, timedelta
+from datetime import date, timedelta
 from decimal import Decimal, InvalidOperation
-from typing import Any
 from urllib.parse import urlsplit
 
+from ...agent.tables.values import iso_date
 from .official_metrics import NO_NUMBER
 from .tasks import ColumnRule, Metric, Preprocess
 
@@ -55,8 +54,7 @@ def extract_number(content: str) -> str:
 
 
 def norm_date(content: str) -> str:
-    parsed = _parsed_date(content)
-    return folded(content) if parsed is None else parsed.isoformat()
+    return iso_date(content) or folded(content)
 
 
 def exact_match(response: str, gold: str, rule: ColumnRule) -> float:
@@ -85,10 +83,10 @@ def number_near(response: str, gold: str, rule: ColumnRule) -> float:
 
 
 def date_near(response: str, gold: str, rule: ColumnRule) -> float:
-    got, wanted = _parsed_date(response), _parsed_date(gold)
-    if got is None or wanted is None:
-        return float(got is None and wanted is None and _same(response, gold))
-    return float(abs(got - wanted) <= _NEAR)
+    got, wanted = iso_date(response), iso_date(gold)
+    if not got or not wanted:
+        return float(not got and not wanted and _same(response, gold))
+    return float(abs(date.fromisoformat(got) - date.fromisoformat(wanted)) <= _NEAR)
 
 
 def _same(response: str, gold: str) -> bool:
@@ -126,30 +124,6 @@ def _readings(text: str) -> list[float]:
 
 def _near(got: float, wanted: float, tolerance: float) -> bool:
     return abs(got - wanted) <= abs(wanted) * tolerance + _ROUNDING * abs(wanted)
-
-
-@functools.lru_cache(maxsize=1 << 16)
-def _parsed_date(content: str) -> date | None:
-    try:
-        return date.fromisoformat(content.strip())
-    except ValueError:
-        if not any(character.isdigit() for character in content):
-            return None
-    moment: datetime | None = _date_parser().get_date_data(content).date_obj
-    return moment.date() if moment else None
-
-
-@functools.cache
-def _date_parser() -> Any:
-    from dateparser.date import DateDataParser
-
-    # A fixed base: a score must not depend on the day on which it is made.
-    settings = {
-        "PREFER_DAY_OF_MONTH": "first",
-        "PREFER_MONTH_OF_YEAR": "first",
-        "RELATIVE_BASE": datetime(2000, 1, 1),
-    }
-    return DateDataParser(languages=["en", "zh"], settings=settings)
 
 
 PREPROCESSORS: Mapping[Preprocess, Callable[[str], str]] = {

@@ -86,7 +86,7 @@ def test_filings_as_json(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> 
     [
         (
             ["nothing"],
-            "there are: multihop, rerank, needle, filings, published, widesearch, sqlite-docs",
+            "multihop, rerank, needle, filings, published, tables, widesearch, sqlite-docs",
         ),
         (["multihop", "--methods", "bm26"], "no reading method is called 'bm26'"),
         (["multihop", "--methods", ","], "no method is named"),

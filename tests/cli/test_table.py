@@ -29,13 +29,9 @@ def documents(tmp_path: Path) -> Path:
 @pytest.fixture
 def planless(endpoint: Endpoint) -> Endpoint:
     """An endpoint whose every answer fits no schema."""
-    message = {"role": "assistant", "content": "[]"}
-    endpoint.body = json.dumps(
-        {
-            "choices": [{"index": 0, "message": message, "finish_reason": "stop"}],
-            "usage": {"prompt_tokens": 9, "completion_tokens": 1},
-        }
-    )
+    chunk = {"choices": [{"index": 0, "delta": {"content": "[]"}, "finish_reason": "stop"}]}
+    endpoint.body = f"data: {json.dumps(chunk)}\n\ndata: [DONE]\n\n"
+    endpoint.headers = {"Content_Type": "text/event-stream"}
     return endpoint
 
 
@@ -108,5 +104,5 @@ def test_a_batch_goes_through_and_says_what_it_cannot_use(
     [line] = output.read_text().splitlines()
     assert "| Elm | 10 km |" in json.loads(line)["response"]
     assert run(arguments) == ExitCode.PARTIAL
-    assert "1/1" not in capsys.readouterr().err
+    assert "1/1  a" not in capsys.readouterr().err
     assert len(output.read_text().splitlines()) == 1

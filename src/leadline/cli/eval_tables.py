@@ -14,12 +14,14 @@ from ..cancellation import Cancellation
 from ..errors import ConfigError
 from .eval_result import evaluation_result, show_result
 from .running import run_async
-from .terminal import progress_bars, warn
+from .terminal import note, progress_bars, warn
 
 if TYPE_CHECKING:
+    from ..evals.tables import Outcome
     from ..evals.widesearch.evaluation import Evaluated
 
 ABOUT = {
+    "tables": "Tables from one page and from many (Wikipedia, SQLite), beside the model alone.",
     "widesearch": "Score tables by WideSearch's rules: responses on file, gold from --data.",
 }
 
@@ -122,6 +124,100 @@ def _widesearch(
     show_result(result, as_json=as_json)
 
 
+@click.command("tables", help=ABOUT["tables"])
+@click.option(
+    "--data",
+    required=True,
+    type=click.Path(exists=True, file_okay=False, path_type=Path),
+    help="The folder wikitables, or one of SQLite's documentation.",
+)
+@click.option("--limit", type=click.IntRange(1), default=30, show_default=True, help="Tasks.")
+@click.option("--seed", type=int, default=0, show_default=True, help="Which tasks and pages.")
+@click.option(
+    "--distractors",
+    type=click.IntRange(0),
+    default=100,
+    show_default=True,
+    help="Pages to search besides those that have the answers.",
+)
+@click.option("--seconds", type=click.FloatRange(min=0, min_open=True), help="Budget a task.")
+@click.option("-m", "--model", help="Model that plans and judges.")
+@click.option("--reader", help='Model that reads: an id, or "none".')
+@click.option("--closed-book/--no-closed-book", default=True, help="Ask the model alone as well.")
+@click.option("--json", "as_json", is_flag=True, help="Print one JSON object.")
+def _tables(
+    data: Path,
+    limit: int,
+    seed: int,
+    distractors: int,
+    seconds: float | None,
+    model: str | None,
+    reader: str | None,
+    closed_book: bool,
+    as_json: bool,
+) -> None:
+    from ..agent.assembly import Wishes, open_engine, open_researcher
+    from ..evals import table_tasks, tables
+    from ..evals.machine import digest_of_folder
+    from ..locations import locations
+    from ..settings import load_settings
+
+    started = time.monotonic()
+    settings = load_settings(model=model, reader=reader, seconds=seconds)
+    if (data / "pragma.html").is_file():
+        tasks, others = [table_tasks.pragma_task(data)], sorted(data.glob("*.html"))
+        others = random.Random(seed).sample(others, min(distractors, len(others)))
+    else:
+        tasks = table_tasks.chosen_tasks(data, limit=limit, seed=seed)
+        others = table_tasks.distractors_of(data, distractors, seed=seed)
+    name = f"{data.name}-{len(tasks)}-{seed}-{len(others)}"
+    folder = locations().cache / "evals" / "tables" / name
+    table_tasks.write_tasks(tasks, folder, distractors=others)
+    wishes = Wishes(settings=settings, corpora=(str(folder / table_tasks.PAGES_FOLDER),))
+
+    async def measure(cancel: Cancellation) -> list[tables.Outcome]:
+        found: list[tables.Outcome] = []
+        with progress_bars() as progress:
+            async with open_researcher(
+                wishes, cancel=cancel, progress=progress, warn=warn
+            ) as researcher:
+                async for outcome in tables.found_by_research(
+                    tasks, researcher, seconds=settings.seconds, cancel=cancel
+                ):
+                    found.append(outcome)
+                    _tell(outcome)
+        if closed_book:
+            engine = await open_engine(settings)
+            try:
+                async for outcome in tables.closed_book(tasks, engine, cancel=cancel):
+                    found.append(outcome)
+                    _tell(outcome)
+            finally:
+                await engine.aclose()
+        return found
+
+    outcomes = run_async(measure)
+    result = evaluation_result(
+        "tables",
+        data={"path": str(data), "digest": digest_of_folder(folder), "n": len(tasks)},
+        settings=settings.model_dump(mode="json", exclude={"endpoint_key"})
+        | {"seed": seed, "distractors": distractors},
+        rows=tables.rows(outcomes, model=settings.model),
+        seconds=time.monotonic() - started,
+        questions=[asdict(outcome) for outcome in outcomes],
+    )
+    show_result(result, as_json=as_json)
+
+
+def _tell(outcome: Outcome) -> None:
+    score = outcome.scored.score
+    note(
+        f"{outcome.seconds:5.0f} s  {outcome.method}, {outcome.instance_id}: {outcome.status}, "
+        f"row F1 {score.row_f1:.2f}, item F1 {score.item_f1:.2f} "
+        f"({outcome.scored.response_rows} rows, {outcome.scored.gold_rows} wanted)"
+    )
+
+
 def _warn_of(problems: tuple[str, ...]) -> None:
     for problem in problems[:_PROBLEMS_SHOWN]:
         warn(problem)
@@ -129,4 +225,4 @@ def _warn_of(problems: tuple[str, ...]) -> None:
         warn(f"and {len(problems) - _PROBLEMS_SHOWN} more of the kind")
 
 
-COMMANDS = (_widesearch,)
+COMMANDS = (_tables, _widesearch)

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 import click
 
 from .ask import question_text
+from .research_options import check_options, research_options
 
 if TYPE_CHECKING:
     from ..agent.report import Report
@@ -24,26 +25,12 @@ def _names(ctx: click.Context, param: click.Parameter, value: str | None) -> tup
 @click.option("--columns", callback=_names, help="The table's columns, parted by commas.")
 @click.option("--keys", callback=_names, help="Columns that tell its rows apart.")
 @click.option(
-    "--corpus",
-    "corpora",
-    multiple=True,
-    metavar="NAME|DIR",
-    help="Search this corpus, or index and search this folder. Repeatable.",
-)
-@click.option("--no-web", is_flag=True, help="Do not search the web.")
-@click.option("--web", is_flag=True, help="Search the web as well as the corpora.")
-@click.option("--json", "as_json", is_flag=True, help="Print the report as one JSON object.")
-@click.option("--jsonl", "as_jsonl", is_flag=True, help="Print every event as a line of JSON.")
-@click.option(
     "-o",
     "--output",
     type=click.Path(path_type=Path, dir_okay=False),
     help="Write the table to this file: .md, .csv, .json, .html or .xlsx.",
 )
-@click.option("--seconds", type=click.FloatRange(min=0, min_open=True), help="Wall-clock budget.")
-@click.option("-m", "--model", help="Model that plans and judges: an id, or a GGUF file.")
-@click.option("--reader", help='Model that reads: an id, or "none".')
-@click.option("-q", "--quiet", is_flag=True, help="Say nothing on stderr but warnings and errors.")
+@research_options
 def table(
     query: tuple[str, ...],
     columns: tuple[str, ...],
@@ -65,14 +52,9 @@ def table(
     letter. A cell that was not found is marked, never guessed; where pages disagree, the report
     says so.
     """
-    if no_web and web:
-        raise click.UsageError("--web and --no-web exclude each other")
-    if as_json and as_jsonl:
-        raise click.UsageError("--json and --jsonl exclude each other")
+    check_options(corpora=corpora, no_web=no_web, web=web, as_json=as_json, as_jsonl=as_jsonl)
     if output and (as_json or as_jsonl):
         raise click.UsageError("-o writes the table: leave out --json and --jsonl")
-    if no_web and not corpora:
-        raise click.UsageError("--no-web leaves nothing to search: add --corpus NAME or DIR")
     form = _format_of(output)
 
     from ..agent.assembly import Wishes

@@ -10,6 +10,7 @@ from leadline.agent.tables.schema import (
     bare_query,
     checked_columns,
     columns_in,
+    named_things,
     plan_schema,
 )
 from leadline.cancellation import Cancellation
@@ -56,6 +57,14 @@ def test_wishes_for_the_form_are_no_part_of_the_search() -> None:
     assert bare_query(WIDE).startswith("Find the five universities.")
     assert "markdown" not in bare_query(WIDE).lower()
     assert bare_query(CHINESE) == "列出每年票房前五的电影。"
+
+
+def test_things_that_a_query_names_one_by_one() -> None:
+    query = "The medal tables of: A Games; B Games; 1999 Cup. Columns: Event; Nation"
+    assert named_things(query) == ["A Games", "B Games", "1999 Cup"]
+    assert named_things("The table of the page “Ships of 1900”, all rows") == ["Ships of 1900"]
+    assert named_things("《流浪地球》和《哪吒》的票房") == ["流浪地球", "哪吒"]
+    assert named_things("Which rivers?") == []
 
 
 def test_column_names_are_made_safe() -> None:

@@ -1,0 +1,51 @@
+"""The options that every command that researches has."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any, TypeVar
+
+import click
+
+F = TypeVar("F", bound=Callable[..., Any])
+
+_OPTIONS = (
+    click.option(
+        "--corpus",
+        "corpora",
+        multiple=True,
+        metavar="NAME|DIR",
+        help="Search this corpus, or index and search this folder. Repeatable.",
+    ),
+    click.option("--no-web", is_flag=True, help="Do not search the web."),
+    click.option("--web", is_flag=True, help="Search the web as well as the corpora."),
+    click.option("--json", "as_json", is_flag=True, help="Print the report as one JSON object."),
+    click.option("--jsonl", "as_jsonl", is_flag=True, help="Print every event as a line of JSON."),
+    click.option(
+        "--seconds", type=click.FloatRange(min=0, min_open=True), help="Wall-clock budget."
+    ),
+    click.option("-m", "--model", help="Model that plans and writes: an id, or a GGUF file."),
+    click.option("--reader", help='Model that reads: an id, or "none".'),
+    click.option(
+        "-q", "--quiet", is_flag=True, help="Say nothing on stderr but warnings and errors."
+    ),
+)
+
+
+def research_options(command: F) -> F:
+    """Add them to ``command``."""
+    for option in reversed(_OPTIONS):
+        command = option(command)
+    return command
+
+
+def check_options(
+    *, corpora: tuple[str, ...], no_web: bool, web: bool, as_json: bool, as_jsonl: bool
+) -> None:
+    """Raises click.UsageError: options exclude each other, or leave nothing to search."""
+    if no_web and web:
+        raise click.UsageError("--web and --no-web exclude each other")
+    if as_json and as_jsonl:
+        raise click.UsageError("--json and --jsonl exclude each other")
+    if no_web and not corpora:
+        raise click.UsageError("--no-web leaves nothing to search: add --corpus NAME or DIR")

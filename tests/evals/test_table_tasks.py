@@ -1,0 +1,144 @@
+"""Tasks made from a tiny copy of wikitables, found and scored with a scripted model."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import pytest
+
+from leadline.agent.corpus_source import CorpusSource
+from leadline.agent.researcher import Researcher
+from leadline.agent.run_store import RunStore
+from leadline.agent.toolbox import Effort
+from leadline.cancellation import Cancellation
+from leadline.errors import ConfigError
+from leadline.evals import table_tasks, tables
+from leadline.evals.widesearch.tasks import load_tasks
+from leadline.runtime.engine import GenerationRequest
+from leadline.runtime.reader import FirstStageReader
+from leadline.runtime.scripted_engine import ScriptedEngine
+from leadline.tools.corpus_catalogue import CorpusCatalogue
+from leadline.tools.page_store import PageStore
+from leadline.tools.passage_ranker import HybridRanker
+
+MEDALS = ["Rank", "Nation", "Gold", "Silver", "Bronze", "Total"]
+NATIONS = ["Alder", "Beech", "Cedar", "Elm", "Fir", "Total"]
+
+
+def write_page(data: Path, number: int, title: str, table: list[list[str]]) -> None:
+    for folder in ("csv/200-csv", "page/200-page"):
+        (data / folder).mkdir(parents=True, exist_ok=True)
+    text = "\n".join(",".join(f'"{cell}"' for cell in row) for row in table)
+    (data / "csv/200-csv" / f"{number}.csv").write_text(text)
+    page = data / "page/200-page" / f"{number}.html"
+    page.with_suffix(".json").write_text(json.dumps({"title": title}))
+    kinds = ["th", *["td"] * (len(table) - 1)]
+    rows = "".join(
+        "<tr>" + "".join(f"<{kind}>{cell}</{kind}>" for cell in row) + "</tr>"
+        for kind, row in zip(kinds, table, strict=True)
+    )
+    page.write_text(
+        f"<html><head><title>{title}</title></head><body><h1>{title}</h1>"
+        f"<p>This is the page of {title}.</p><table>{rows}</table></body></html>"
+    )
+
+
+@pytest.fixture
+def data(tmp_path: Path) -> Path:
+    folder = tmp_path / "wikitables"
+    for number, event in enumerate(("Harbour Games", "Forest Games", "River Games")):
+        rows = [
+            [str(n + 1), nation, str(n + number), "1", "2", str(n + number + 3)]
+            for n, nation in enumerate(NATIONS)
+        ]
+        write_page(folder, number, event, [MEDALS, *rows])
+    ships = [
+        ["Ship", "Built", "Length"],
+        *[[f"Ship {n}", f"19{n}0", f"1,0{n}4"] for n in range(1, 7)],
+    ]
+    write_page(folder, 7, "Ships", ships)
+    write_page(folder, 8, "Too short", ships[:3])
+    write_page(folder, 9, "Same keys", [ships[0], *[["Ship", "1", "2"]] * 6])
+    return folder
+
+
+def test_tasks_of_both_kinds(data: Path, tmp_path: Path) -> None:
+    tasks = table_tasks.chosen_tasks(data, limit=4)
+    assert sorted(task.set for task in tasks) == ["many-page", "single-page"]
+    [many] = [task for task in tasks if task.set == "many-page"]
+    assert len(many.rows) == 15, "the totals are no nations"
+    assert len(many.pages) == 3
+    folder = table_tasks.write_tasks(tasks, tmp_path / "tasks")
+    loaded = load_tasks(folder)
+    assert loaded.problems == ()
+    rules = {task.instance_id: task.evaluation.eval_pipeline for task in loaded.tasks}
+    assert rules[many.instance_id]["gold"].metric == ("number_near",)
+    assert rules[many.instance_id]["nation"].metric == ("exact_match",)
+    assert len(list((folder / "pages").iterdir())) == 4
+
+
+def test_the_pragmas_are_those_of_this_sqlite(tmp_path: Path) -> None:
+    with pytest.raises(ConfigError, match=r"no pragma\.html"):
+        table_tasks.pragma_task(tmp_path)
+    (tmp_path / "pragma.html").write_text("<h1>Pragmas</h1>")
+    task = table_tasks.pragma_task(tmp_path)
+    assert ("busy_timeout",) in task.rows
+
+
+def test_a_folder_that_is_something_else(tmp_path: Path) -> None:
+    with pytest.raises(ConfigError, match="give the wikitables folder"):
+        table_tasks.chosen_tasks(tmp_path, limit=1)
+
+
+def answers(request: GenerationRequest) -> str:
+    system, user = request.messages[0].content, request.messages[-1].content
+    if "A user asks for a table" in system:
+        return json.dumps({"subject": "tables", "columns": [], "keys": []})
+    if "Which of the numbered tables" in system:
+        return json.dumps({"tables": [1, 2, 3] if "medal" in user else [_number_of(user)]})
+    if "is to be copied into a table" in system:
+        [event] = [name for name in ("Harbour", "Forest", "River") if f"{name} Games\n" in user]
+        return json.dumps({"Event": {"header": 0, "constant": f"{event} Games"}})
+    if "A search found no answer" in system:
+        return json.dumps({"queries": []})
+    return "```markdown\n| Ship | Built | Length |\n|---|---|---|\n| Ship 1 | 1910 | 1 |\n```"
+
+
+def _number_of(user: str) -> int:
+    before = user[: user.index("Ships")]
+    return int(before.rsplit("[", 1)[1].split("]")[0])
+
+
+async def test_research_and_the_model_alone_are_scored(data: Path, tmp_path: Path) -> None:
+    tasks = table_tasks.chosen_tasks(data, limit=2)
+    folder = table_tasks.write_tasks(tasks, tmp_path / "tasks")
+    store = PageStore(tmp_path / "store")
+    corpus = CorpusCatalogue(store=store).add("c", str(folder / "pages"), embeddings=False)
+    await corpus.update(cancel=Cancellation())
+    researcher = Researcher(
+        engine=ScriptedEngine(respond=answers),
+        reader=FirstStageReader(HybridRanker(None)),
+        sources=[CorpusSource(corpus)],
+        pages=store,
+        runs=RunStore(tmp_path / "runs"),
+        effort=Effort(),
+    )
+    cancel = Cancellation()
+    outcomes = [
+        outcome
+        async for outcome in tables.found_by_research(
+            tasks, researcher, seconds=None, cancel=cancel
+        )
+    ]
+    engine = ScriptedEngine(respond=answers)
+    outcomes += [outcome async for outcome in tables.closed_book(tasks, engine, cancel=cancel)]
+    rows = {
+        (row.method, row.set, row.metric): row.value
+        for row in tables.rows(outcomes, model="scripted")
+    }
+    assert rows["leadline", "single-page", "success_rate"] == 1.0
+    assert rows["leadline", "many-page", "item_f1"] == 1.0
+    assert rows["closed-book", "single-page", "row_recall"] == 0.0
+    assert rows["closed-book", "single-page", "item_recall"] == pytest.approx(2 / 18)
+    assert rows["leadline", "single-page", "tokens"] > 0
