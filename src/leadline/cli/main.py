@@ -79,6 +79,9 @@ def leadline() -> None:
 def run(arguments: list[str] | None = None) -> int:
     """Run the command line; errors become one line on stderr and an exit code."""
     arguments = sys.argv[1:] if arguments is None else arguments
+    # OpenMP threads that wait by spinning would take the cores from the kernels' own threads. It is
+    # read when torch is loaded, which is later.
+    os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
     if not arguments:
         arguments = ["--help"] if sys.stdin.isatty() else [_DEFAULT]
     try:
