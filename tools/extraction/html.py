@@ -27,6 +27,9 @@ _TELLING_WORDS = 4
 """Shorter strings occur anywhere and tell nothing about where the content is."""
 _SHORT = 500
 """Characters of content below which trafilatura may have missed the page's point."""
+_SOME_PROSE = 200
+"""Characters of sentences with which a page is short, not missed."""
+_SENTENCE_END = (".", "!", "?", "…", "。", "！", "？", '"', "”", "’", ")")
 _MOST_ELEMENTS = 100_000
 _DEEPEST = 200
 """Beyond these trafilatura, some of whose steps are quadratic, is not asked."""
@@ -86,7 +89,7 @@ def _content(tree: HtmlElement, *, ask_trafilatura: bool) -> str:
         return kept  # It comes from the page's metadata; the scripts that would show it do not run.
     main = _smallest_holding(body, kept)
     content = _trimmed(whole if main is body else render(main), kept)
-    missed = len(content) < _SHORT and len(content) < len(whole) / 2
+    missed = len(content) < min(_SHORT, len(whole) / 2) and _prose(kept) < _SOME_PROSE
     return whole if missed or not content else content
 
 
@@ -106,6 +109,12 @@ def _kept_by_trafilatura(tree: HtmlElement) -> str:
     """trafilatura's choice of content as plain text; empty where it finds none."""
     # It edits the tree it is given.
     return trafilatura.extract(copy.deepcopy(tree), include_comments=False) or ""
+
+
+def _prose(text: str) -> int:
+    """Characters in lines that end as sentences do."""
+    lines = (line.rstrip() for line in text.splitlines())
+    return sum(len(line) for line in lines if line.endswith(_SENTENCE_END))
 
 
 def _smallest_holding(body: HtmlElement, kept: str) -> HtmlElement:
