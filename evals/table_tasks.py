@@ -9,6 +9,7 @@ gold from SQLite itself.
 from __future__ import annotations
 
 import csv
+import html
 import io
 import json
 import random
@@ -172,7 +173,7 @@ def write_tasks(
     pages = {page for task in tasks for page in task.pages} | set(distractors)
     for page in sorted(pages):
         target = folder / PAGES_FOLDER / f"{page.parent.name}-{page.name}"
-        write_atomically(target, read_data_file(page))
+        write_atomically(target, _titled(page))
     return folder
 
 
@@ -180,6 +181,17 @@ def distractors_of(data: Path, count: int, *, seed: int = 0) -> list[Path]:
     """``count`` pages of ``data`` by chance."""
     pages = sorted((data / "page").glob("*-page/*.html"))
     return random.Random(seed).sample(pages, min(count, len(pages)))
+
+
+def _titled(page: Path) -> bytes:
+    """The page with its title, which wikitables keeps beside it: it has the article's body alone."""
+    body = read_data_file(page)
+    sidecar = page.with_suffix(".json")
+    if not sidecar.is_file():
+        return body
+    title = html.escape(read_json(sidecar, TypeAdapter(_PageRecord)).title)
+    head = f'<html><head><meta charset="utf-8"><title>{title}</title></head><body><h1>{title}</h1>'
+    return head.encode() + body + b"</body></html>"
 
 
 def _source(data: Path, path: Path) -> _Source | None:
