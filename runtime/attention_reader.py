@@ -13,6 +13,7 @@ from functools import partial
 
 from ..cancellation import Cancellation
 from ..evidence import Evidence, Page
+from ..kernels.tiers import select
 from ..progress import Progress, silent
 from ..threads import in_thread
 from . import heatmap
@@ -27,6 +28,7 @@ from .decoder import Decoder
 from .gguf_weights import convert
 from .heads import find_head_table
 from .heatmap import HeadMap
+from .int8_layers import usable_int8_layers
 from .passages import Passage, merged_spans, split_pages
 from .reader import PassageRanker, Reading, ReadingBudget, first_stage_scores
 from .sentence_runs import best_run
@@ -87,7 +89,7 @@ class AttentionReader:
         def work(stop: Cancellation) -> AttentionReader:
             model = convert(files.weights, sha256=files.sha256, cancel=stop, progress=progress)
             chosen = attention_method(model, method)
-            decoder = Decoder(model, last_layer=chosen.exit_layer)
+            decoder = open_decoder(model, chosen)
             windows = WindowBuilder(TextTokenizer(model.tokenizer))
             attention = WindowAttention(decoder, windows, chosen, store=store)
             return cls(attention, ranker, model_id=files.id)
@@ -184,6 +186,21 @@ class AttentionReader:
                 )
 
         return await in_thread(work, cancel=cancel)
+
+
+def open_decoder(model: ConvertedModel, method: AttentionMethod) -> Decoder:
+    """The decoder that a method needs: in int8 where the model's head table allows it and it is
+    fast here. A method of other heads than the table's stays in bfloat16.
+
+    Raises:
+        ReadingError, ModelCorrupt: as :class:`~.decoder.Decoder`.
+    """
+    kernels = select()
+    int8: tuple[int, ...] = ()
+    if method.name == "heads":
+        table = find_head_table(model.config.source_sha256)
+        int8 = usable_int8_layers(table, method.exit_layer, kernels)
+    return Decoder(model, last_layer=method.exit_layer, kernels=kernels, int8_layers=int8)
 
 
 def attention_method(model: ConvertedModel, name: str) -> AttentionMethod:

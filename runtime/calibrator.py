@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from datetime import UTC, datetime
 from pathlib import Path
 
 from ..cancellation import Cancellation
 from ..errors import ConfigError
+from ..kernels.tiers import select
 from ..progress import Progress, silent
+from .attention_method import calibrated_heads
 from .calibration import CalibrationQuestion, choose_heads
 from .calibration_copying import copy_tasks, copying_heads, describe_tasks
 from .calibration_repeats import describe_repeats, repeated_sequences, repeating_heads
@@ -19,10 +21,13 @@ from .decoder import Decoder
 from .gguf_weights import convert
 from .heads import CalibrationData, CalibrationMethod, HeadTable, ScoredHead
 from .huggingface_weights import convert_folder, folder_digest
+from .int8_layers import Sample, choose_int8_layers
 from .stamps import digest
 from .tokenizer import TextTokenizer
 from .windows import WindowBuilder
 
+_INT8_SAMPLES = 20
+"""Questions on which int8 is tried."""
 _SMALL = 1_000_000_000
 _DEPTH_OF_SMALL, _DEPTH_OF_LARGE = 0.55, 0.72
 """How deep the heads lie, as shares of the layers: in models up to a billion weights, and above."""
@@ -76,13 +81,37 @@ class Calibrator:
     ) -> HeadTable:
         """The heads that rank gold passages before look-alikes; ``data`` says what those are of.
 
+        On the same questions it is tried which layers may multiply in int8, where that is fast.
+
         Raises:
             InputError, ReadingError, Cancelled: as :func:`~.calibration.choose_heads`.
         """
         chosen = choose_heads(
             self._decoder, self._windows, questions, count=heads, cancel=cancel, progress=progress
         )
-        return self._table("contrast", chosen, data)
+        table = self._table("contrast", chosen, data)
+        kernels = select()
+        if not kernels.INT8_IS_FAST:
+            return table
+        samples = [
+            Sample(self._windows.build(item.passages), item.question)
+            for item in questions[:: -(-len(questions) // _INT8_SAMPLES)]
+        ]
+
+        def open_decoder(layers: Collection[int]) -> Decoder:
+            return Decoder(
+                self._model, last_layer=table.exit_layer, kernels=kernels, int8_layers=layers
+            )
+
+        int8 = choose_int8_layers(
+            open_decoder,
+            self._windows,
+            calibrated_heads(table),
+            samples,
+            cancel=cancel or Cancellation(),
+            progress=progress,
+        )
+        return table.model_copy(update={"int8_layers": int8.layers})
 
     def by_copying(
         self,
