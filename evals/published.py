@@ -15,7 +15,7 @@ from ..progress import Progress
 from ..runtime.catalogue import ModelFiles
 from .library_model import Precision
 from .multihop import MultihopQuestion, read_musique
-from .reference_reader import Implementation, MeasuredRuns, agreement, measure
+from .reference_reader import Implementation, MeasuredRuns, agreement, measure, require_package
 from .scores import Score
 
 ONE_WINDOW_CHARS = 3000
@@ -51,6 +51,8 @@ def compare(
         Cancelled: ``cancel`` was set, seen between one process and the next.
     """
     questions = read_musique(folder)[:limit]
+    cancel.check()
+    require_package()
     scores: list[Score] = []
     tokens: dict[str, int] = {}
     for step, (set_name, max_chars) in enumerate(_SETS.items()):

@@ -70,6 +70,12 @@ def why_not() -> str | None:
     return None
 
 
+def require_package() -> None:
+    """Raises ConfigError where the package cannot be imported."""
+    if reason := why_not():
+        raise ConfigError(reason, remedy="pip install infini-retri==0.0.3")
+
+
 class PublishedReader:
     """The package, on a converted model.
 
@@ -90,8 +96,7 @@ class PublishedReader:
         phrase_tokens: int = 8,
         top_tokens: int = 300,
     ) -> None:
-        if reason := why_not():
-            raise ConfigError(reason, remedy="pip install infini-retri==0.0.3")
+        require_package()
         from transformers import PreTrainedTokenizerFast
 
         package = importlib.import_module(PACKAGE)
