@@ -16,12 +16,12 @@ from pydantic import Field, TypeAdapter
 from ..cancellation import Cancellation
 from ..evidence import Evidence, Page
 from ..progress import Progress
+from ..runtime.made_pages import made_page
 from ..runtime.reader import ReadingBudget
 from ..settings import Settings
 from ..threads import in_thread
 from ..tools.extraction import extract
 from .data_files import DataRecord, damaged, read_data_file, read_json_lines
-from .paragraphs import text_page
 from .reading_method import ReadingMethod
 from .scores import Score, reading_costs
 from .trials import Evaluation
@@ -142,4 +142,4 @@ async def load(
 
 def _read_filing(path: Path) -> Page:
     got = extract(read_data_file(path), name=str(path))
-    return text_page(got.title, got.text, sheet_starts=got.sheet_starts)
+    return made_page(got.title, got.text, sheet_starts=got.sheet_starts)

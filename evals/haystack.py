@@ -18,10 +18,10 @@ from ..cancellation import Cancellation
 from ..errors import ConfigError
 from ..evidence import Page
 from ..progress import Progress
+from ..runtime.made_pages import made_page
 from ..segmentation import sentences
 from ..tools.extraction import extract
 from .data_files import DataRecord, read_data_file, read_json
-from .paragraphs import text_page
 
 TokenCounter = Callable[[str], int]
 
@@ -125,7 +125,7 @@ def hide(
         cuts.sort()
         texts = [(offset, insertions[number].text) for offset, number in cuts]
         text, offsets = _inserted(pages[place].text, texts, how)
-        changed[place] = text_page(pages[place].title, text)
+        changed[place] = made_page(pages[place].title, text)
         for (_, number), offset in zip(cuts, offsets, strict=True):
             found[number] = Place(changed[place].page_id, offset)
     return changed, [found[number] for number in range(len(insertions))]
@@ -175,9 +175,9 @@ def _cut(page: Page, share: float) -> Page:
     """About ``share`` of a page's text, in whole sentences."""
     ends = [end for _, end in sentences(page.text)]
     wanted = share * len(page.text)
-    return text_page(page.title, page.text[: next((e for e in ends if e >= wanted), None)])
+    return made_page(page.title, page.text[: next((e for e in ends if e >= wanted), None)])
 
 
 def _read_page(path: Path) -> Page:
     record = read_json(path.with_suffix(".json"), TypeAdapter(_PageRecord))
-    return text_page(record.title, extract(read_data_file(path), name=str(path)).text)
+    return made_page(record.title, extract(read_data_file(path), name=str(path)).text)

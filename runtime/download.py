@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-import fcntl
 import os
 from collections.abc import AsyncIterator, Callable, Sequence
 from pathlib import Path
@@ -13,7 +12,7 @@ from ..cancellation import Cancellation, unless_cancelled
 from ..errors import DownloadError, ModelCorrupt, ModelMissing
 from ..locations import Locations, make_private
 from ..progress import Progress, silent
-from ..storage import storage_errors
+from ..storage import open_lock, storage_errors, try_lock
 from ..threads import in_thread
 from .catalogue import (
     ModelFiles,
@@ -183,11 +182,10 @@ def _reporter(
 async def _turn(folder: Path, waiting: Callable[[], None]) -> AsyncIterator[None]:
     """Hold the folder's lock; the kernel gives it back however this process ends."""
     path = folder / ".lock"
-    with storage_errors(path):
-        lock = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+    lock = open_lock(path)
     try:
         told = False
-        while not _acquired(lock):
+        while not try_lock(lock):
             if not told:
                 waiting()
                 told = True
@@ -195,11 +193,3 @@ async def _turn(folder: Path, waiting: Callable[[], None]) -> AsyncIterator[None
         yield
     finally:
         os.close(lock)
-
-
-def _acquired(lock: int) -> bool:
-    try:
-        fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-    except BlockingIOError:
-        return False
-    return True

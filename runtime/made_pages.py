@@ -10,7 +10,7 @@ from ..evidence import Page
 _UNDATED = datetime.fromtimestamp(0, UTC)
 
 
-def made_page(title: str, text: str) -> Page:
+def made_page(title: str, text: str, *, sheet_starts: tuple[int, ...] = ()) -> Page:
     """A page of ``text``: the same title and text are the same page."""
     digest = hashlib.sha256(f"{title}\0{text}".encode("utf-8", "replace")).hexdigest()
     return Page(
@@ -21,4 +21,5 @@ def made_page(title: str, text: str) -> Page:
         media_type="text/plain",
         title=title,
         text=text,
+        sheet_starts=sheet_starts,
     )

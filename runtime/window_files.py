@@ -9,7 +9,6 @@ at every moment; readers wait for nobody.
 from __future__ import annotations
 
 import contextlib
-import fcntl
 import hashlib
 import json
 import os
@@ -27,7 +26,7 @@ from torch import Tensor, uint8
 
 from ..errors import StorageError
 from ..locations import make_private
-from ..storage import storage_errors, write_atomically
+from ..storage import open_lock, storage_errors, try_lock, write_atomically
 from .disk_space import require_space
 from .stored_window import FORMAT, PackedWindow, Precision, WindowKey
 
@@ -260,10 +259,10 @@ class WindowFiles:
     def _turn(self) -> Iterator[None]:
         """No other writer is at work meanwhile, in this process or another."""
         make_private(self._folder)
-        lock = os.open(self._folder / ".lock", os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+        lock = open_lock(self._folder / ".lock")
         try:
             deadline = time.monotonic() + _LOCK_SECONDS
-            while not _acquired(lock):
+            while not try_lock(lock):
                 if time.monotonic() > deadline:
                     raise StorageError(
                         f"another process keeps {self._folder} locked",
@@ -273,14 +272,6 @@ class WindowFiles:
             yield
         finally:
             os.close(lock)
-
-
-def _acquired(lock: int) -> bool:
-    try:
-        fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-    except BlockingIOError:
-        return False
-    return True
 
 
 def _serialised(header: _Header, packed: PackedWindow) -> bytes:

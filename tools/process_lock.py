@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-import fcntl
 import os
 from collections.abc import AsyncIterator, Callable, Iterator
 from pathlib import Path
@@ -12,7 +11,7 @@ from pathlib import Path
 from ..cancellation import Cancellation
 from ..errors import StorageError
 from ..locations import make_private
-from ..storage import storage_errors
+from ..storage import open_lock, try_lock
 
 _POLL_SECONDS = 0.1
 
@@ -30,10 +29,10 @@ async def process_lock(
         StorageError: the file cannot be made.
         Cancelled: ``cancel`` was set while waiting.
     """
-    descriptor = _opened(path)
+    descriptor = open_lock(path)
     try:
         told = False
-        while not _taken(descriptor):
+        while not try_lock(descriptor):
             if not told:
                 waiting()
                 told = True
@@ -53,8 +52,8 @@ class SharedLock:
 
     def __init__(self, path: Path, *, busy: str) -> None:
         make_private(path.parent)
-        self._descriptor: int | None = _opened(path)
-        if not _taken(self._descriptor, fcntl.LOCK_SH):
+        self._descriptor: int | None = open_lock(path)
+        if not try_lock(self._descriptor, shared=True):
             self.release()
             raise StorageError(busy, remedy="wait for it to end, then try again")
 
@@ -72,23 +71,10 @@ def alone(path: Path, *, busy: str) -> Iterator[None]:
         StorageError: somebody does (``busy`` says why), or the file cannot be made.
     """
     make_private(path.parent)
-    descriptor = _opened(path)
+    descriptor = open_lock(path)
     try:
-        if not _taken(descriptor, fcntl.LOCK_EX):
+        if not try_lock(descriptor):
             raise StorageError(busy, remedy="wait for it to end, then try again")
         yield
     finally:
         os.close(descriptor)
-
-
-def _opened(path: Path) -> int:
-    with storage_errors(path):
-        return os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
-
-
-def _taken(descriptor: int, kind: int = fcntl.LOCK_EX) -> bool:
-    try:
-        fcntl.flock(descriptor, kind | fcntl.LOCK_NB)
-    except BlockingIOError:
-        return False
-    return True

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import errno
+import fcntl
 import os
 import tempfile
 from collections.abc import Iterator
@@ -66,3 +67,23 @@ def storage_error(path: Path, error: OSError) -> StorageError:
         f"cannot write {path} ({error.strerror or error})",
         remedy="check its permissions, or set LEADLINE_HOME to a folder that can be written",
     )
+
+
+def open_lock(path: Path) -> int:
+    """A descriptor of the file that a lock between processes stands on; closing it releases it.
+
+    Raises:
+        StorageError: the file cannot be made.
+    """
+    with storage_errors(path):
+        return os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+
+
+def try_lock(descriptor: int, *, shared: bool = False) -> bool:
+    """Whether the lock was taken, without waiting: alone, or together with others if ``shared``."""
+    kind = fcntl.LOCK_SH if shared else fcntl.LOCK_EX
+    try:
+        fcntl.flock(descriptor, kind | fcntl.LOCK_NB)
+    except BlockingIOError:
+        return False
+    return True

@@ -7,12 +7,12 @@ import pytest
 from leadline.cancellation import Cancellation
 from leadline.errors import ConfigError
 from leadline.evals import filings
-from leadline.evals.paragraphs import text_page
 from leadline.evals.rankers import LexicalRanker
 from leadline.evals.reading_method import RankerMethod, ReadingMethod
 from leadline.evals.trials import Evaluation
 from leadline.evidence import Evidence
 from leadline.progress import silent
+from leadline.runtime.made_pages import made_page
 from leadline.settings import load_settings
 
 from .scripted_method import ScriptedMethod
@@ -55,7 +55,7 @@ async def test_sheets_count_by_rank(tmp_path: Path) -> None:
 
 
 def test_a_span_over_a_sheets_end_touches_both() -> None:
-    page = text_page("", "one\n\ntwo\n\nfour", sheet_starts=(0, 5, 10, 10))
+    page = made_page("", "one\n\ntwo\n\nfour", sheet_starts=(0, 5, 10, 10))
 
     def touched(start: int, end: int) -> set[int]:
         return filings.sheets(page, [Evidence(span=page.span(start, end), score=1.0, question="q")])

@@ -10,8 +10,8 @@ from hypothesis import strategies as st
 from leadline.cancellation import Cancellation
 from leadline.errors import Cancelled, ConfigError
 from leadline.evals.haystack import Haystack, Insertion, build_haystacks, hide
-from leadline.evals.paragraphs import text_page
 from leadline.progress import silent
+from leadline.runtime.made_pages import made_page
 
 from .tiny_data import write_wikitables
 
@@ -32,7 +32,7 @@ NEEDLES = st.lists(st.floats(0, 1), min_size=1, max_size=5)
 def test_hidden_texts_stand_where_it_says_and_nothing_else_changes(
     texts: list[str], depths: list[float], how: Literal["paragraph", "sentence"]
 ) -> None:
-    pages = [text_page(f"Page {n}", text) for n, text in enumerate(texts)]
+    pages = [made_page(f"Page {n}", text) for n, text in enumerate(texts)]
     insertions = [Insertion(depth, f"Needle{n}x is here.") for n, depth in enumerate(depths)]
     changed, places = hide(pages, insertions, how=how)
     by_id = {page.page_id: page for page in changed}
@@ -51,7 +51,7 @@ def test_hidden_texts_stand_where_it_says_and_nothing_else_changes(
 
 @given(PAGES, NEEDLES)
 def test_sentences_keep_their_order(texts: list[str], depths: list[float]) -> None:
-    pages = [text_page("", text) for text in texts]
+    pages = [made_page("", text) for text in texts]
     facts = [Insertion(depth, f"Fact{n}x.") for n, depth in enumerate(sorted(depths))]
     changed, _ = hide(pages, facts, how="sentence")
     text = "".join(page.text for page in changed)
@@ -62,7 +62,7 @@ def test_sentences_keep_their_order(texts: list[str], depths: list[float]) -> No
 def test_depth_is_a_share_of_the_whole_and_tables_stay_whole() -> None:
     prose = " ".join(["It rained."] * 20)
     table = "\n".join(["| a | b |"] * 30)
-    pages = [text_page("one", prose), text_page("two", f"{prose}\n\n{table}\n\n{prose}")]
+    pages = [made_page("one", prose), made_page("two", f"{prose}\n\n{table}\n\n{prose}")]
     changed, places = hide(pages, [Insertion(0.0, "N."), Insertion(1.0, "M.")], how="paragraph")
     assert changed[0].text.startswith("It rained.\n\nN.\n\nIt rained.")
     assert changed[1].text.endswith("It rained.\n\nM.")

@@ -9,10 +9,11 @@ from leadline.cancellation import Cancellation
 from leadline.errors import Cancelled, ConfigError, ModelMissing
 from leadline.evals.bench import Bench
 from leadline.evals.methods import METHODS, check_methods, open_method
-from leadline.evals.paragraphs import paragraph, text_page
+from leadline.evals.paragraphs import paragraph
 from leadline.evals.rankers import EmbeddingRanker, FusedRanker, LexicalRanker, best_first
 from leadline.evals.reading_method import RankerMethod, ReaderMethod
 from leadline.progress import Progress, silent
+from leadline.runtime.made_pages import made_page
 from leadline.runtime.reader import FirstStageReader, ReadingBudget
 from leadline.settings import load_settings
 
@@ -91,7 +92,7 @@ async def test_reading_brings_back_what_ranks_best() -> None:
     method = RankerMethod("bm25", "none", LexicalRanker())
     [reading] = await method.read(
         ["Who jumps?"],
-        [text_page("", text) for text in TEXTS],
+        [made_page("", text) for text in TEXTS],
         budget=ReadingBudget(evidence=1),
         cancel=Cancellation(),
     )
