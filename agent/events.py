@@ -7,10 +7,11 @@ from typing import Annotated, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, TypeAdapter
 
-from ..budget import Usage
+from ..budget import Limits, Usage
 from ..evidence import Evidence
-from .report import Report, Verdict
+from .report import Claim, Report, Verdict
 from .research_graph import NodeState, Refusal, ResearchGraph
+from .steering import PlanEdit
 from .tables.schema import TableSchema
 
 
@@ -34,10 +35,44 @@ class RunStarted(_Event):
     sources: tuple[str, ...]
 
 
+class ClarificationAsked(_Event):
+    kind: Literal["clarification.asked"] = "clarification.asked"
+    question: str
+    choices: tuple[str, ...]
+
+
+class ClarificationAnswered(_Event):
+    kind: Literal["clarification.answered"] = "clarification.answered"
+    answer: str | None
+    """None where the person left it to the run."""
+
+
 class PlanUpdated(_Event):
     kind: Literal["plan.updated"] = "plan.updated"
     graph: ResearchGraph
     refusals: tuple[Refusal, ...] = ()
+
+
+class PlanEdited(_Event):
+    """What became of a person's edit; :class:`PlanUpdated` follows where it was taken."""
+
+    kind: Literal["plan.edited"] = "plan.edited"
+    edit: PlanEdit
+    refused: str = ""
+    """Why it was not taken; empty where it was."""
+
+
+class RunPaused(_Event):
+    kind: Literal["run.paused"] = "run.paused"
+
+
+class RunUnpaused(_Event):
+    kind: Literal["run.unpaused"] = "run.unpaused"
+
+
+class LimitsChanged(_Event):
+    kind: Literal["limits.changed"] = "limits.changed"
+    limits: Limits
 
 
 class NodeChanged(_Event):
@@ -68,6 +103,15 @@ class PageRead(_Event):
     characters: int
 
 
+class ReadingProgressed(_Event):
+    """Said a few times a second at most while pages are read."""
+
+    kind: Literal["reading.progressed"] = "reading.progressed"
+    read_tokens: int
+    total_tokens: int | None = None
+    seconds: float
+
+
 class ReadingFinished(_Event):
     kind: Literal["reading.finished"] = "reading.finished"
     pages: int
@@ -80,6 +124,13 @@ class EvidenceFound(_Event):
     evidence: Evidence
     title: str
     url: str
+
+
+class ClaimDrafted(_Event):
+    """A statement of the report as the writer puts it down, before it is checked."""
+
+    kind: Literal["claim.drafted"] = "claim.drafted"
+    claim: Claim
 
 
 class ClaimVerified(_Event):
@@ -132,13 +183,21 @@ class RunFinished(_Event):
 
 Event = Annotated[
     RunStarted
+    | ClarificationAsked
+    | ClarificationAnswered
     | PlanUpdated
+    | PlanEdited
+    | RunPaused
+    | RunUnpaused
+    | LimitsChanged
     | NodeChanged
     | SearchStarted
     | SearchFinished
     | PageRead
+    | ReadingProgressed
     | ReadingFinished
     | EvidenceFound
+    | ClaimDrafted
     | ClaimVerified
     | TablePlanned
     | RowsFound
