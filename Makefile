@@ -7,14 +7,14 @@ BIN := $(VENV)/bin
 READY := $(VENV)/.ready
 MODELS := qwen2.5-coder-1.5b qwen2.5-coder-0.5b all-minilm-l6-v2
 
-.PHONY: demo test test-slow check format env wheel clean
+.PHONY: demo test test-slow check docs format env wheel clean
 .DELETE_ON_ERROR:
 
 demo: env
 	$(BIN)/leadline models pull $(MODELS)
 	$(BIN)/leadline demo
 
-test: env check
+test: env check docs
 	$(BIN)/pytest -n auto
 	$(BIN)/leadline models pull smollm2-135m
 	$(BIN)/pytest -m slow tests/runtime/test_openai_engine_on_llama_server.py
@@ -28,6 +28,9 @@ check: env
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
 	$(BIN)/lint-imports
+
+docs: env
+	NO_MKDOCS_2_WARNING=1 $(BIN)/mkdocs build --quiet
 
 format: env
 	$(BIN)/ruff check --fix .
