@@ -30,6 +30,8 @@ def _line(event: events.Event) -> str | None:
         case events.PlanUpdated(graph=graph):
             asked = "; ".join(f"{node.id} {node.text}" for node in graph.nodes)
             return f"plan ({graph.kind}): {asked}"
+        case events.PlanEdited(edit=edit, refused=refused):
+            return f"{edit.action}: {f'refused, {refused}' if refused else 'done'}"
         case events.SearchFinished(span_id=node, source=source, query=query, found=found):
             return f"{node}  {found} pages in {source} for “{query}”"
         case events.ReadingFinished(span_id=node, pages=pages, read_tokens=tokens, seconds=seconds):
