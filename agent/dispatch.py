@@ -7,6 +7,7 @@ import contextvars
 from collections.abc import Awaitable, Callable
 
 from ..errors import Cancelled, LeadlineError
+from .crashes import tried_twice
 from .events import NodeChanged
 from .research_graph import ResearchGraph, SubAnswer, SubQuestion
 from .toolbox import Toolbox
@@ -46,7 +47,8 @@ def _start(
     box.emit(NodeChanged(span_id=node.id, state="running"))
 
     async def run() -> SubAnswer:
-        return await search(node, graph.parents_of(node))
+        parents = graph.parents_of(node)
+        return await tried_twice(lambda: search(node, parents), "the search", node.id, box)
 
     # A fresh context: inside LangGraph's own, a searcher's graph would count as a nested one.
     return asyncio.get_running_loop().create_task(run(), context=contextvars.Context())

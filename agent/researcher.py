@@ -17,6 +17,7 @@ from ..runtime.engine import Engine
 from ..runtime.reader import Reader
 from .checkpoints import run_checkpointed
 from .events import Event, EvidenceFound, RunFinished, RunStarted, UsageUpdated
+from .journal import journaled
 from .metering import MeteredEngine
 from .report import Claim, Report, RunProblem, Status, render_markdown
 from .research import RunState, build_research
@@ -179,10 +180,11 @@ class Researcher:
 
     async def _work(self, folder: RunFolder, box: Toolbox, history: _History) -> Report:
         record = folder.record
-        if record.table is not None:
-            return await run_table(folder, record.table, box)
-        state = await _run_graph(folder, record.question, box)
-        return self._report(folder, state, box, history)
+        with journaled(box, folder.journal) as tools:
+            if record.table is not None:
+                return await run_table(folder, record.table, tools)
+            state = await _run_graph(folder, record.question, tools)
+            return self._report(folder, state, tools, history)
 
     def _report(
         self, folder: RunFolder, state: RunState, box: Toolbox, history: _History

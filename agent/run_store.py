@@ -10,13 +10,13 @@ import shutil
 from collections.abc import Callable, Iterator
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import BinaryIO
 
 from pydantic import BaseModel, ConfigDict, ValidationError
 
 from ..errors import InputError, RunError
 from ..locations import make_private
 from ..storage import open_lock, storage_errors, try_lock, write_atomically
+from .event_log import EventLog
 from .events import Event, parse_event
 from .report import Report
 from .tables.schema import TableWishes
@@ -50,6 +50,10 @@ class RunFolder:
     @property
     def checkpoints(self) -> Path:
         return self.path / "checkpoints.sqlite"
+
+    @property
+    def journal(self) -> Path:
+        return self.path / "journal.sqlite"
 
     @property
     def record(self) -> RunRecord:
@@ -118,11 +122,17 @@ class RunFolder:
     def open_log(self, subscriber: Callable[[Event], None]) -> EventLog:
         """The log to which this run's next events are appended; ``subscriber`` sees each.
 
+        The run is the log's alone until it is closed.
+
         Raises:
             RunError: the run is under way, here or in another process.
             StorageError: the disk refused.
         """
-        return EventLog(self.path / "events.jsonl", self.path.name, subscriber)
+        with contextlib.ExitStack() as held:
+            held.enter_context(self.alone())
+            log = EventLog(self.path / "events.jsonl", self.path.name, subscriber)
+            log.on_close(held.pop_all().close)
+            return log
 
     @contextlib.contextmanager
     def alone(self) -> Iterator[None]:
@@ -140,31 +150,6 @@ class RunFolder:
             yield
         finally:
             os.close(descriptor)
-
-
-class EventLog:
-    """Numbers events, appends them to a file, hands them on. The run is its alone until it closes."""
-
-    def __init__(self, path: Path, run_id: str, subscriber: Callable[[Event], None]) -> None:
-        self._path, self._run_id, self._subscriber = path, run_id, subscriber
-        with contextlib.ExitStack() as stack:
-            stack.enter_context(RunFolder(path.parent).alone())
-            with storage_errors(path):
-                self._seq = _whole_lines(path)
-                self._file: BinaryIO = stack.enter_context(path.open("ab"))
-            self._held = stack.pop_all()
-
-    def emit(self, event: Event) -> None:
-        """Stamp, store and hand on ``event``. Raises StorageError: the disk refused."""
-        stamped = event.model_copy(update={"run_id": self._run_id, "seq": self._seq})
-        with storage_errors(self._path):
-            self._file.write(stamped.model_dump_json().encode() + b"\n")
-            self._file.flush()
-        self._seq += 1
-        self._subscriber(stamped)
-
-    def close(self) -> None:
-        self._held.close()
 
 
 class RunStore:
@@ -287,14 +272,3 @@ def _has_words(folder: RunFolder, words: list[str]) -> bool:
         return False
     searched = "\n".join(texts).casefold()
     return all(word in searched for word in words)
-
-
-def _whole_lines(path: Path) -> int:
-    """Lines of the log so far; a last line cut off by a crash is removed first."""
-    if not path.exists():
-        return 0
-    data = path.read_bytes()
-    whole = data[: data.rfind(b"\n") + 1]
-    if len(whole) != len(data):
-        write_atomically(path, whole)
-    return whole.count(b"\n")
