@@ -32,7 +32,7 @@ from ..tools.web_pages import Reuse, WebPages
 from .corpus_source import CorpusSource
 from .page_keeping import trim
 from .researcher import Researcher
-from .run_store import RunStore
+from .run_store import open_runs
 from .sources import Source
 from .toolbox import Effort
 from .web_source import WebSource
@@ -115,7 +115,7 @@ async def open_researcher(
             reader=reader,
             sources=sources,
             pages=store,
-            runs=RunStore(locations().runs),
+            runs=open_runs(settings),
             effort=Effort(reading_tokens=settings.reading_tokens),
         )
 

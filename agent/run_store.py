@@ -14,10 +14,12 @@ from pathlib import Path
 from pydantic import BaseModel, ConfigDict, ValidationError
 
 from ..errors import InputError, RunError
-from ..locations import make_private
+from ..locations import locations, make_private
+from ..settings import Settings
 from ..storage import open_lock, storage_errors, try_lock, write_atomically
 from .event_log import EventLog
 from .events import Event, parse_event
+from .postgres_checkpoints import PostgresCheckpoints
 from .report import Report
 from .tables.schema import TableWishes
 
@@ -42,14 +44,15 @@ class RunRecord(BaseModel):
 
 
 class RunFolder:
-    """The files of one run."""
+    """The files of one run. Its checkpoints are one of them, unless ``postgres`` is to keep them."""
 
-    def __init__(self, path: Path) -> None:
+    def __init__(self, path: Path, postgres: PostgresCheckpoints | None = None) -> None:
         self.path = path
+        self._postgres = postgres
 
     @property
-    def checkpoints(self) -> Path:
-        return self.path / "checkpoints.sqlite"
+    def checkpoints(self) -> Path | PostgresCheckpoints:
+        return self._postgres or self.path / "checkpoints.sqlite"
 
     @property
     def journal(self) -> Path:
@@ -153,10 +156,11 @@ class RunFolder:
 
 
 class RunStore:
-    """All runs under one folder."""
+    """All runs under one folder; ``postgres`` keeps their checkpoints, or each its own."""
 
-    def __init__(self, folder: Path) -> None:
+    def __init__(self, folder: Path, *, postgres: PostgresCheckpoints | None = None) -> None:
         self._folder = folder
+        self._postgres = postgres
 
     def create(
         self,
@@ -170,7 +174,7 @@ class RunStore:
         """A new, empty run. Raises StorageError: the folder cannot be written."""
         now = datetime.now(UTC)
         run_id = f"{now:%Y%m%d-%H%M%S}-{secrets.token_hex(2)}"
-        folder = RunFolder(make_private(self._folder / run_id))
+        folder = self._run(make_private(self._folder / run_id))
         record = RunRecord(
             run_id=run_id,
             question=question,
@@ -224,11 +228,11 @@ class RunStore:
             raise RunError(
                 f"{run_id!r} fits {len(matches)} runs", remedy="give more of the run's id"
             )
-        return RunFolder((exact or matches)[0])
+        return self._run((exact or matches)[0])
 
     def all(self) -> list[RunFolder]:
         """All runs, oldest first."""
-        return [RunFolder(path) for path in self._paths()]
+        return [self._run(path) for path in self._paths()]
 
     def search(self, text: str) -> list[RunFolder]:
         """Runs that have every word of ``text`` in their title, question or answer, oldest first.
@@ -243,16 +247,23 @@ class RunStore:
 
         Raises:
             RunError: there is no such run, or it is under way.
+            ServiceError: Postgres, which keeps its checkpoints, failed.
             StorageError: the disk refused.
         """
-        path = self.get(run_id).path
+        folder = self.get(run_id)
+        path = folder.path
         with storage_errors(path):
-            with RunFolder(path).alone():
+            with folder.alone():
+                if self._postgres is not None:
+                    self._postgres.delete(path.name)
                 # gone for everyone at once, whatever happens while its files are removed
                 os.rename(path, self._folder / f"{_DELETED}{secrets.token_hex(8)}")
             for leftover in self._folder.glob(f"{_DELETED}*"):
                 with contextlib.suppress(FileNotFoundError):
                     shutil.rmtree(leftover)
+
+    def _run(self, path: Path) -> RunFolder:
+        return RunFolder(path, self._postgres)
 
     def _paths(self) -> list[Path]:
         if not self._folder.is_dir():
@@ -262,6 +273,12 @@ class RunStore:
             for path in self._folder.iterdir()
             if not path.name.startswith(".") and (path / "run.json").is_file()
         )
+
+
+def open_runs(settings: Settings) -> RunStore:
+    """All runs, with their checkpoints where the settings say."""
+    url = settings.checkpoints_url
+    return RunStore(locations().runs, postgres=PostgresCheckpoints(url) if url else None)
 
 
 def _has_words(folder: RunFolder, words: list[str]) -> bool:

@@ -60,9 +60,10 @@ def rename_run(run: str, title: str) -> None:
 @click.argument("run", nargs=-1, required=True)
 def remove_runs(run: tuple[str, ...]) -> None:
     """Remove each RUN with its log, its checkpoints and its report."""
-    from ..agent.run_store import RunStore
+    from ..agent.run_store import open_runs
+    from ..settings import load_settings
 
-    store = RunStore(locations().runs)
+    store = open_runs(load_settings())
     for run_id in dict.fromkeys(store.get(name).path.name for name in run):
         store.delete(run_id)
         write_result(f"{run_id} is removed")
