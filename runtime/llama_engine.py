@@ -18,6 +18,7 @@ from .engine import (
     GenerationRequest,
     Message,
     TextDelta,
+    TokenLikelihood,
     check_fits,
     last_generation,
 )
@@ -172,7 +173,8 @@ class LlamaEngine:
                 deltas.append(delta)
                 emit(TextDelta(delta))
 
-        for piece in model.decode(prompt, request, stop):
+        first_tokens: list[TokenLikelihood] = []
+        for piece in model.decode(prompt, request, stop, first_tokens.extend):
             if piece is None:
                 finish_reason = "stop"
                 break
@@ -184,7 +186,15 @@ class LlamaEngine:
         send(text.finish())
         if text.ended:
             finish_reason = "stop"
-        emit(Generation("".join(deltas), len(prompt), completion_tokens, finish_reason))
+        emit(
+            Generation(
+                "".join(deltas),
+                len(prompt),
+                completion_tokens,
+                finish_reason,
+                tuple(first_tokens),
+            )
+        )
 
     def _loaded(self) -> LlamaModel:
         if self._model is None:

@@ -3,16 +3,17 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import Any, Final
 
 from ..cancellation import Cancellation
 from ..errors import ModelCorrupt, ModelError
-from .engine import GenerationRequest, Message
+from .engine import GenerationRequest, Message, TokenLikelihood
 from .gguf_header import GgufHeader
 from .llama_library import AbortSwitch, forget_errors, last_error, library
 from .llama_sampling import TokenSampler
+from .token_likelihoods import likeliest_tokens
 
 _PROMPT_BATCH: Final = 512
 _PIECE_BYTES: Final = 512
@@ -65,10 +66,15 @@ class LlamaModel:
         return tokens
 
     def decode(
-        self, prompt: Sequence[int], request: GenerationRequest, stop: Cancellation
+        self,
+        prompt: Sequence[int],
+        request: GenerationRequest,
+        stop: Cancellation,
+        tell: Callable[[tuple[TokenLikelihood, ...]], None] = lambda likeliest: None,
     ) -> Iterator[bytes | None]:
         """The bytes of each token as it is decoded, and None once the model ends its answer.
 
+        ``tell`` gets the likeliest first tokens, where the request asks for them.
         The part of ``prompt`` that the previous request had in common is not evaluated again.
         """
         abort = AbortSwitch(self._llama.ctx)
@@ -82,6 +88,8 @@ class LlamaModel:
             )
             with sampler:
                 self._evaluate(prompt[self._keep_common_prefix(prompt) :], stop)
+                if request.first_tokens:
+                    tell(self._likeliest(request.first_tokens))
                 for _ in range(request.max_tokens):
                     stop.check()
                     token = sampler.sample()
@@ -105,6 +113,10 @@ class LlamaModel:
                     f"llama.cpp could not evaluate the prompt ({last_error() or error})",
                     remedy="use a smaller window, or a smaller model",
                 ) from error
+
+    def _likeliest(self, count: int) -> tuple[TokenLikelihood, ...]:
+        logits = self._c.llama_get_logits_ith(self._llama.ctx, -1)
+        return likeliest_tokens(logits, self._llama.n_vocab(), count, piece=self._piece)
 
     def _keep_common_prefix(self, prompt: Sequence[int]) -> int:
         """Keep the cached keys and values that ``prompt`` shares; returns how many tokens."""
