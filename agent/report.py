@@ -17,6 +17,8 @@ from .tables.wide_table import WideTable
 Status = Literal["complete", "partial", "budget_exhausted", "failed"]
 Verdict = Literal["supported", "unsupported", "unchecked"]
 
+UNREAD_QUOTES = 5
+"""Quotes shown at most that no answer was made of."""
 _MARKUP = re.compile(r"[\\`*_\[\]<>|#~&]")
 
 

@@ -19,7 +19,7 @@ from .checkpoints import run_checkpointed
 from .events import Event, EvidenceFound, RunFinished, RunStarted, UsageUpdated
 from .journal import journaled
 from .metering import MeteredEngine
-from .report import Claim, Report, RunProblem, Status, render_markdown
+from .report import UNREAD_QUOTES, Claim, Report, RunProblem, Status, render_markdown
 from .research import RunState, build_research
 from .research_graph import ResearchGraph
 from .run_store import RunFolder, RunStore
@@ -29,7 +29,6 @@ from .tables.table_run import run_table
 from .toolbox import Effort, PageLookup, Toolbox
 
 MAX_QUESTION_CHARACTERS = 4_000
-_UNREAD_QUOTES = 5
 _CHECKPOINT_STEPS = 100
 
 
@@ -120,6 +119,7 @@ class Researcher:
         """
         folder = self._runs.get(run_id)
         if report := folder.report:
+            _say_finished(folder, report)
             return report
         return await self._go(folder, limits, cancel, on_event, progress)
 
@@ -226,7 +226,7 @@ class Researcher:
         """The best evidence of questions that were stopped before they had an answer."""
         waiting = {node.id for node in graph.nodes if node.state == "waiting"}
         found = [evidence for node, evidence in history.evidence if node in waiting]
-        best = sorted(found, key=lambda evidence: -evidence.score)[:_UNREAD_QUOTES]
+        best = sorted(found, key=lambda evidence: -evidence.score)[:UNREAD_QUOTES]
         return [Citation.of(e.span, self._pages.get(e.span.page_id)) for e in best]
 
 
@@ -245,6 +245,14 @@ def checked_question(question: str) -> str:
             remedy="put documents into a folder, ask about them with --corpus FOLDER",
         )
     return question
+
+
+def _say_finished(folder: RunFolder, report: Report) -> None:
+    """Add the last event where the run was killed between its report and it."""
+    if any(isinstance(event, RunFinished) for event in folder.events()):
+        return
+    with contextlib.closing(folder.open_log(lambda event: None)) as log:
+        log.emit(RunFinished(report=report))
 
 
 class _History:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 from collections.abc import Iterator, Sequence
+from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -11,17 +12,19 @@ import click
 
 from ..errors import RunError
 from ..locations import locations
+from .exit_codes import ExitCode
 from .safe_text import safe_line
-from .terminal import note, write_json, write_jsonl, write_result
+from .terminal import note, warn, write_json, write_jsonl, write_result
 
 if TYPE_CHECKING:
+    from ..agent.events import Event
     from ..agent.run_store import RunFolder
     from ..tools.page_store import PageStore
 
 
 @click.group()
 def runs() -> None:
-    """List, search, show, resume, rename, remove, export and import runs."""
+    """List, search, show, resume, replay, rename, remove, export and import runs."""
 
 
 @runs.command("list")
@@ -134,6 +137,34 @@ def resume_run(run: str, as_json: bool, seconds: float | None) -> int:
         ),
         Presentation(as_json=as_json),
     )
+
+
+@runs.command("replay")
+@click.argument("run")
+@click.option("--json", "as_json", is_flag=True, help="Print an object.")
+@click.option("--jsonl", "as_jsonl", is_flag=True, help="Print the run's events, a line each.")
+def replay_run(run: str, as_json: bool, as_jsonl: bool) -> int:
+    """Render the report of RUN again from its log and the stored pages, and say what differs.
+
+    Every quote has to stand in its page to the letter. Nothing is fetched and no model is asked.
+    """
+    from ..agent.replay import replay
+    from ..agent.run_store import RunStore
+
+    def show(event: Event) -> None:
+        if as_jsonl:
+            write_jsonl(event.model_dump(mode="json"))
+
+    with _pages() as store:
+        done = replay(RunStore(locations().runs).get(run), store, show)
+    if as_json:
+        write_json(asdict(done))
+    elif not as_jsonl and done.markdown is not None:
+        write_result(done.markdown)
+    note(f"{done.run_id}: {done.events} events replayed, {done.spans} quotes verified")
+    for difference in done.differences:
+        warn(difference)
+    return ExitCode.FAILED if done.differences else ExitCode.OK
 
 
 @runs.command("export")
