@@ -30,9 +30,11 @@ from ..tools.search.kept_search import KeptSearch, SearchAnswers
 from ..tools.search.multi_search import MultiSearch
 from ..tools.web_pages import Reuse, WebPages
 from .corpus_source import CorpusSource
+from .memory import Memory
+from .memory_source import MemorySource
 from .page_keeping import trim
 from .researcher import Researcher
-from .run_store import open_runs
+from .run_store import RunStore, open_runs
 from .sources import Source
 from .toolbox import Effort
 from .web_source import WebSource
@@ -49,6 +51,8 @@ class Wishes:
     corpora: Sequence[str] = ()
     """Names of corpora, or directories to index as such."""
     web: bool = False
+    memory: bool = False
+    """Offer the pages that earlier runs rested on, where the web is searched."""
 
 
 @asynccontextmanager
@@ -105,6 +109,10 @@ async def open_researcher(
             sources.append(
                 WebSource(MultiSearch(backends, on_warning=warn), WebPages(fetcher, store, reuse))
             )
+            if wishes.memory:
+                memory = Memory(locations().memory, embedder=embedder)
+                stack.callback(memory.close)
+                sources.append(MemorySource(memory, RunStore(locations().runs), store))
         windows = WindowStore(disk_bytes=int(settings.window_cache_gb * 1e9), warn=warn)
         stack.callback(windows.close)
         reader = await open_reader(

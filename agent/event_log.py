@@ -17,6 +17,7 @@ _OF_FINISHED_WORK = frozenset(
         "node.changed",
         "search.started",
         "search.finished",
+        "page.recalled",
         "page.read",
         "reading.finished",
         "evidence.found",

@@ -30,7 +30,7 @@ from ..runtime.engine import (
 )
 from ..runtime.reader import Reader, Reading, ReadingBudget
 from ..tools.database import Database
-from .sources import Found, Source
+from .sources import Found, Recalled, Source
 from .toolbox import PageLookup, Toolbox
 
 T = TypeVar("T")
@@ -43,7 +43,7 @@ _SCHEMA = """CREATE TABLE finished (
 _REQUEST = TypeAdapter(GenerationRequest)
 _GENERATION = TypeAdapter(Generation)
 _READINGS = TypeAdapter(list[Reading])
-_FOUND = TypeAdapter(tuple[tuple[str, ...], tuple[str, ...]])
+_FOUND = TypeAdapter(tuple[tuple[str, ...], tuple[str, ...], tuple[Recalled, ...]])
 
 
 class Journal:
@@ -148,14 +148,14 @@ class JournaledSource:
         """See :meth:`leadline.agent.sources.Source.find`."""
         work = f"find {self.name} {limit} {query}"
         if kept := self._journal.find(work, _FOUND):
-            page_ids, warnings = kept
+            page_ids, warnings, recalled = kept
             cancel.check()
             pages = await asyncio.to_thread(self._kept_pages, page_ids)
             if pages is not None:
-                return Found(pages, warnings)
+                return Found(pages, warnings, recalled)
         found = await self._source.find(query, limit=limit, cancel=cancel)
         page_ids = tuple(page.page_id for page in found.pages)
-        self._journal.keep(work, (page_ids, found.warnings), _FOUND)
+        self._journal.keep(work, (page_ids, found.warnings, found.recalled), _FOUND)
         return found
 
     def _kept_pages(self, page_ids: Sequence[str]) -> tuple[Page, ...] | None:

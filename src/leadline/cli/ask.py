@@ -50,7 +50,12 @@ def ask(
     text = checked_question(question_text(question))
     settings = load_settings(model=model, reader=reader, seconds=seconds)
     return research(
-        Wishes(settings=settings, corpora=corpora, web=web or not (no_web or corpora)),
+        Wishes(
+            settings=settings,
+            corpora=corpora,
+            web=web or not (no_web or corpora),
+            memory=settings.memory,
+        ),
         lambda researcher, cancel, on_event, progress: researcher.run(
             text,
             limits=Limits(seconds=settings.seconds),

@@ -63,6 +63,7 @@ def rename_run(run: str, title: str) -> None:
 @click.argument("run", nargs=-1, required=True)
 def remove_runs(run: tuple[str, ...]) -> None:
     """Remove each RUN with its log, its checkpoints and its report."""
+    from ..agent.memory import Memory
     from ..agent.run_store import open_runs
     from ..settings import load_settings
 
@@ -70,6 +71,9 @@ def remove_runs(run: tuple[str, ...]) -> None:
     for run_id in dict.fromkeys(store.get(name).path.name for name in run):
         store.delete(run_id)
         write_result(f"{run_id} is removed")
+    if locations().memory.exists():
+        with contextlib.closing(Memory(locations().memory)) as memory:
+            memory.drop_removed(store)
 
 
 @runs.command("show")
@@ -117,6 +121,7 @@ def show_run(run: str, as_json: bool, as_jsonl: bool, page: str | None) -> None:
 def resume_run(run: str, as_json: bool, seconds: float | None) -> int:
     """Go on with RUN from where it was stopped. The budget counts what it had used before."""
     from ..agent.assembly import Wishes
+    from ..agent.memory_source import MEMORY
     from ..agent.run_store import RunStore
     from ..agent.web_source import WEB
     from ..budget import Limits
@@ -125,9 +130,14 @@ def resume_run(run: str, as_json: bool, seconds: float | None) -> int:
 
     record = RunStore(locations().runs).get(run).record
     settings = load_settings(model=record.model, reader=record.reader, seconds=seconds)
-    corpora = [name for name in record.sources if name != WEB]
+    corpora = [name for name in record.sources if name not in (WEB, MEMORY)]
     return research(
-        Wishes(settings=settings, corpora=corpora, web=WEB in record.sources),
+        Wishes(
+            settings=settings,
+            corpora=corpora,
+            web=WEB in record.sources,
+            memory=MEMORY in record.sources,
+        ),
         lambda researcher, cancel, on_event, progress: researcher.resume(
             record.run_id,
             limits=Limits(seconds=settings.seconds),
