@@ -12,6 +12,7 @@ from contextlib import closing
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
+from typing import Any
 
 from ..cancellation import Cancellation
 from ..progress import silent
@@ -277,22 +278,20 @@ class Memory:
     def _vectors_folder(self) -> Path:
         return self._folder / "vectors"
 
-    def _rows(self, query: str, parameter: object = None) -> list[tuple[object, ...]]:
+    def _rows(self, query: str, *values: str | Iterable[str | int]) -> list[tuple[Any, ...]]:
         with self._database.errors():
-            return self._database.connection.execute(query, _bound(parameter)).fetchall()
+            return self._database.connection.execute(query, _bound(values)).fetchall()
 
-    def _execute(self, statement: str, parameter: Iterable[str]) -> None:
+    def _execute(self, statement: str, values: Iterable[str]) -> None:
         with self._database.transaction() as connection:
-            connection.execute(statement, _bound(parameter))
+            connection.execute(statement, _bound([values]))
 
 
-def _bound(parameter: object) -> Sequence[object]:
-    """A list is bound as JSON, for ``json_each``."""
-    if parameter is None:
-        return ()
-    return (parameter,) if isinstance(parameter, str) else (json.dumps(list(parameter)),)  # type: ignore[call-overload]
+def _bound(values: Iterable[str | Iterable[str | int]]) -> list[str]:
+    """Lists are bound as JSON, for ``json_each``."""
+    return [value if isinstance(value, str) else json.dumps(list(value)) for value in values]
 
 
-def _recollection(row: Sequence[object]) -> Recollection:
+def _recollection(row: Sequence[Any]) -> Recollection:
     run_id, question, finished_at, *rest = row
-    return Recollection(run_id, question, datetime.fromisoformat(str(finished_at)), *rest)  # type: ignore[arg-type]
+    return Recollection(run_id, question, datetime.fromisoformat(finished_at), *rest)

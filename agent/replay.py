@@ -100,6 +100,7 @@ class _Replay:
             status=report.status,
             open_questions=report.open_questions,
             problems=[problem.message for problem in report.errors],
+            warnings=report.warnings,
             unread=self._unread() if report.status != "complete" else [],
         )
 

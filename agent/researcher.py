@@ -16,7 +16,7 @@ from ..progress import Progress, silent
 from ..runtime.engine import Engine
 from ..runtime.reader import Reader
 from .checkpoints import run_checkpointed
-from .events import Event, EvidenceFound, RunFinished, RunStarted, UsageUpdated
+from .events import Event, EvidenceFound, RunFinished, RunStarted, UsageUpdated, Warned
 from .journal import journaled
 from .metering import MeteredEngine
 from .report import UNREAD_QUOTES, Claim, Report, RunProblem, Status, render_markdown
@@ -209,12 +209,14 @@ class Researcher:
                 status=status,
                 open_questions=open_questions,
                 problems=[problem.message for problem in problems],
+                warnings=history.warnings,
                 unread=unread,
             ),
             claims=claims,
             open_questions=open_questions,
             usage=box.budget.usage,
             errors=problems,
+            warnings=tuple(history.warnings),
             dropped_citations=state.get("dropped_citations", 0),
             model=record.model,
             reader=record.reader,
@@ -262,6 +264,8 @@ class _History:
         self.started = False
         self.usage = Budget().usage.model_copy(update={"seconds": 0.0})
         self.evidence: list[tuple[str, Evidence]] = []
+        self.warnings: list[str] = []
+        """What sub-questions were warned of, each once."""
         for event in folder.events():
             self.add(event)
 
@@ -269,6 +273,9 @@ class _History:
         self.started = True
         if isinstance(event, EvidenceFound):
             self.evidence.append((event.span_id, event.evidence))
+        elif isinstance(event, Warned) and event.span_id != "run":
+            if event.message not in self.warnings:
+                self.warnings.append(event.message)
         elif isinstance(event, UsageUpdated):
             self.usage = event.usage
 

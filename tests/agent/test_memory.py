@@ -47,7 +47,8 @@ class Synonyms:
         notions = (("harbour", "haven"), ("ferry", "boat"))
         rows = [[any(word in text.lower() for word in n) for n in notions] for text in texts]
         vectors = np.array([[*row, not any(row)] for row in rows], dtype=np.float32)
-        return vectors / np.linalg.norm(vectors, axis=1, keepdims=True)
+        unit: np.ndarray = vectors / np.linalg.norm(vectors, axis=1, keepdims=True)
+        return unit
 
 
 def page_of(store: PageStore, text: str) -> Page:
