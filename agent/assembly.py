@@ -31,9 +31,11 @@ from ..tools.search.kept_search import KeptSearch, SearchAnswers
 from ..tools.search.multi_search import MultiSearch
 from ..tools.web_pages import Reuse, WebPages
 from .corpus_source import CorpusSource
+from .memory import Memory
+from .memory_source import MemorySource
 from .page_keeping import trim
 from .researcher import Researcher
-from .run_store import RunStore
+from .run_store import RunStore, open_runs
 from .sources import Source
 from .toolbox import Effort
 from .web_source import WebSource
@@ -54,6 +56,8 @@ class Wishes:
     """How hard to try; the tokens to read come from the settings."""
     runs: Path | None = None
     """Where runs are kept; None is with the user's others."""
+    memory: bool = False
+    """Offer the pages that earlier runs rested on, where the web is searched."""
 
 
 @asynccontextmanager
@@ -110,6 +114,10 @@ async def open_researcher(
             sources.append(
                 WebSource(MultiSearch(backends, on_warning=warn), WebPages(fetcher, store, reuse))
             )
+            if wishes.memory:
+                memory = Memory(locations().memory, embedder=embedder)
+                stack.callback(memory.close)
+                sources.append(MemorySource(memory, RunStore(locations().runs), store))
         windows = WindowStore(disk_bytes=int(settings.window_cache_gb * 1e9), warn=warn)
         stack.callback(windows.close)
         reader = await open_reader(
@@ -120,7 +128,7 @@ async def open_researcher(
             reader=reader,
             sources=sources,
             pages=store,
-            runs=RunStore(wishes.runs or locations().runs),
+            runs=RunStore(wishes.runs) if wishes.runs else open_runs(settings),
             effort=replace(wishes.effort, reading_tokens=settings.reading_tokens),
         )
 

@@ -1,9 +1,10 @@
-"""Graphs that go on from their last checkpoint."""
+"""Graphs that go on from their last checkpoint, in a SQLite file or in Postgres."""
 
 from __future__ import annotations
 
 import contextlib
 from collections.abc import AsyncIterator, Callable, Mapping
+from contextlib import AbstractAsyncContextManager
 from pathlib import Path
 from typing import Any
 
@@ -13,37 +14,66 @@ from langgraph.checkpoint.base import BaseCheckpointSaver
 from langgraph.checkpoint.serde.jsonplus import JsonPlusSerializer
 from langgraph.checkpoint.sqlite.aio import AsyncSqliteSaver
 from langgraph.graph.state import CompiledStateGraph
+from langgraph.types import StateSnapshot
 
+from .crashes import tried_twice
+from .postgres_checkpoints import PostgresCheckpoints
 from .toolbox import Toolbox
 
 
 async def run_checkpointed(
     build: Callable[[BaseCheckpointSaver[str]], CompiledStateGraph[Any, Toolbox, Any, Any]],
-    path: Path,
+    where: Path | PostgresCheckpoints,
     *,
     thread: str,
     start: Mapping[str, Any],
     box: Toolbox,
     steps: int,
 ) -> dict[str, Any]:
-    """The final state of a graph: run from its last checkpoint in ``path``, or from ``start``.
+    """The final state of a graph: run from its last checkpoint ``where``, or from ``start``.
 
-    ``steps`` bounds the steps that the graph may take in all.
+    ``steps`` bounds the steps that the graph may take in all. A step that crashes is tried once
+    more, from the checkpoint before it.
+
+    Raises:
+        RunError: a step crashed twice.
+        ServiceError: Postgres cannot be reached.
     """
-    async with _checkpointer(path) as checkpointer:
+    async with _checkpointer(where) as checkpointer:
         graph = build(checkpointer)
         config: RunnableConfig = {"configurable": {"thread_id": thread}, "recursion_limit": steps}
-        snapshot = await graph.aget_state(config)
-        if snapshot.values and not snapshot.next:
-            return dict(snapshot.values)
-        values = await graph.ainvoke(
-            None if snapshot.values else start, config, context=box, durability="sync"
-        )
-        return dict(values)
+
+        async def go_on() -> dict[str, Any]:
+            snapshot = await graph.aget_state(config)
+            if is_finished(snapshot):
+                return dict(snapshot.values)
+            values = await graph.ainvoke(
+                None if snapshot.values else start, config, context=box, durability="sync"
+            )
+            return dict(values)
+
+        return await tried_twice(go_on, "a step of the run", "run", box)
+
+
+def is_finished(snapshot: StateSnapshot) -> bool:
+    """Whether a graph has come to its end.
+
+    Its ``next`` does not tell: it leaves out a step that was done but for its checkpoint.
+    """
+    return bool(snapshot.values) and not snapshot.tasks
+
+
+def _checkpointer(
+    where: Path | PostgresCheckpoints,
+) -> AbstractAsyncContextManager[BaseCheckpointSaver[str]]:
+    """LangGraph's checkpointer; reads back plain data and nothing else."""
+    serde = JsonPlusSerializer(allowed_msgpack_modules=None)
+    if isinstance(where, PostgresCheckpoints):
+        return where.saver(serde)
+    return _sqlite(where, serde)
 
 
 @contextlib.asynccontextmanager
-async def _checkpointer(path: Path) -> AsyncIterator[AsyncSqliteSaver]:
-    """LangGraph's SQLite checkpointer; reads back plain data and nothing else."""
+async def _sqlite(path: Path, serde: JsonPlusSerializer) -> AsyncIterator[AsyncSqliteSaver]:
     async with aiosqlite.connect(path) as connection:
-        yield AsyncSqliteSaver(connection, serde=JsonPlusSerializer(allowed_msgpack_modules=None))
+        yield AsyncSqliteSaver(connection, serde=serde)

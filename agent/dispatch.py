@@ -7,6 +7,7 @@ import contextvars
 from collections.abc import Awaitable, Callable
 
 from ..errors import Cancelled, LeadlineError
+from .crashes import tried_twice
 from .events import NodeChanged
 from .plan_keeping import KeptPlan
 from .research_graph import ResearchGraph, SubAnswer, SubQuestion
@@ -67,7 +68,7 @@ def _start(
     asked, parents = node.model_copy(), graph.parents_of(node)
 
     async def run() -> SubAnswer:
-        return await search(asked, parents)
+        return await tried_twice(lambda: search(asked, parents), "the search", node.id, box)
 
     # A fresh context: inside LangGraph's own, a searcher's graph would count as a nested one.
     return asyncio.get_running_loop().create_task(run(), context=contextvars.Context())

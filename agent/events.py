@@ -96,6 +96,18 @@ class SearchFinished(_Event):
     found: int
 
 
+class PageRecalled(_Event):
+    """A page that an earlier run rested on is offered to this one, and read anew."""
+
+    kind: Literal["page.recalled"] = "page.recalled"
+    page_id: str
+    url: str
+    claim: str
+    """What the earlier run said."""
+    earlier_run: str
+    found_at: datetime
+
+
 class PageRead(_Event):
     kind: Literal["page.read"] = "page.read"
     page_id: str
@@ -210,6 +222,7 @@ Event = Annotated[
     | NodeChanged
     | SearchStarted
     | SearchFinished
+    | PageRecalled
     | PageRead
     | ReadingProgressed
     | ReadingFinished

@@ -15,6 +15,8 @@ def line_of(event: events.Event) -> str | None:
             return f"not taken, {edit.action}: {refused}" if refused else f"plan: {edit.action}"
         case events.SearchFinished(span_id=node, source=source, query=query, found=found):
             return f"{node}  {found} pages in {source} for “{query}”"
+        case events.PageRecalled(span_id=node, url=url, earlier_run=run, found_at=when):
+            return f"{node}  recalled {url}, which run {run} rested on ({when:%Y-%m-%d})"
         case events.ReadingFinished(span_id=node, pages=pages, read_tokens=tokens, seconds=seconds):
             speed = f", {tokens / seconds:,.0f} tokens/s" if tokens and seconds else ""
             return f"{node}  read {pages} pages: {tokens:,} tokens{speed}"

@@ -21,6 +21,10 @@ Verdict = Literal["supported", "unsupported", "unchecked"]
 SOURCES_HEADING = "## Sources"
 """Opens the last section of a report's Markdown."""
 
+SHOWN_WARNINGS = 20
+"""Of a report's warnings, in its Markdown."""
+UNREAD_QUOTES = 5
+"""Quotes shown at most that no answer was made of."""
 _MARKUP = re.compile(r"[\\`*_\[\]<>|#~&]")
 
 
@@ -78,6 +82,8 @@ class Report(_Value):
     table: WideTable | None = None
     """The table, where one was asked for."""
     errors: tuple[RunProblem, ...] = ()
+    warnings: tuple[str, ...] = ()
+    """What went wrong on the way and cost no sub-question its search: pages that failed, say."""
     dropped_citations: int = 0
     """References to evidence that does not exist, dropped before the report was written."""
     contradictions: tuple[Contradiction, ...] = ()
@@ -98,6 +104,7 @@ def render_markdown(
     answer: str = "",
     open_questions: Sequence[str] = (),
     problems: Sequence[str] = (),
+    warnings: Sequence[str] = (),
     unread: Sequence[Citation] = (),
     contradictions: Sequence[Contradiction] = (),
     repaired_claims: int = 0,
@@ -133,8 +140,11 @@ def render_markdown(
     if open_questions:
         questions = "\n".join(f"- {question}" for question in open_questions)
         paragraphs.append(f"## Open questions\n\n{questions}")
-    if problems:
-        named = "\n".join(f"- {_escape(problem)}" for problem in problems)
+    if problems or warnings:
+        lines = [*problems, *warnings[:SHOWN_WARNINGS]]
+        if len(warnings) > SHOWN_WARNINGS:
+            lines.append(f"and {len(warnings) - SHOWN_WARNINGS} more")
+        named = "\n".join(f"- {_escape(line)}" for line in lines)
         paragraphs.append(f"## What failed\n\n{named}")
     if numbers.sources:
         listed = "\n".join(_source(number, c) for number, c in enumerate(numbers.sources, 1))

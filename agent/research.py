@@ -17,6 +17,7 @@ from langgraph.runtime import Runtime
 
 from ..errors import Cancelled, OutputInvalid, PromptTooLong
 from . import planner
+from .checkpoints import is_finished
 from .clarification import ask_back
 from .dispatch import dispatch
 from .events import ClaimVerified, PlanUpdated, UsageUpdated, Warned
@@ -185,7 +186,7 @@ async def _search(
     known = [(parent.text, parent.answer.text) for parent in parents if parent.answer]
     start = SearcherState(node_id=node.id, question=node.text, known=known)
     state = snapshot.values
-    if not snapshot.values or snapshot.next:
+    if not is_finished(snapshot):
         state = await searcher.ainvoke(
             None if snapshot.values else start, config, context=box, durability="sync"
         )

@@ -17,6 +17,7 @@ from ..runtime.reader import Reader
 from .checkpoints import run_checkpointed
 from .earlier_run import EarlierRun
 from .events import Event, RunFinished, RunStarted, UsageUpdated
+from .journal import journaled
 from .metering import MeteredEngine
 from .report import Report
 from .research import RunState, build_research
@@ -113,6 +114,7 @@ class Researcher:
         """
         folder = self._runs.get(run_id)
         if report := folder.report:
+            _say_finished(folder, report)
             return report
         return await self._go(folder, options)
 
@@ -183,7 +185,8 @@ class Researcher:
             if not history.started:
                 log.emit(_started(record))
             async with supervised(budget, deadline, box.steering, log.emit):
-                report = await _work(folder, box, history)
+                with journaled(box, folder.journal) as tools:
+                    report = await _work(folder, tools, history)
             folder.save_report(report)
             log.emit(RunFinished(report=report))
             return report
@@ -223,6 +226,14 @@ def _started(record: RunRecord) -> RunStarted:
         reader=record.reader,
         sources=record.sources,
     )
+
+
+def _say_finished(folder: RunFolder, report: Report) -> None:
+    """Add the last event where the run was killed between its report and it."""
+    if any(isinstance(event, RunFinished) for event in folder.events()):
+        return
+    with contextlib.closing(folder.open_log(lambda event: None)) as log:
+        log.emit(RunFinished(report=report))
 
 
 async def _work(folder: RunFolder, box: Toolbox, history: RunHistory) -> Report:

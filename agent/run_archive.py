@@ -101,7 +101,7 @@ def export_run(folder: RunFolder, store: PageStore, path: Path) -> Exported:
             with storage_errors(folder.path / name):
                 add(name, (folder.path / name).read_bytes())
         for page_id in kept:
-            page = _as_read(store, page_id, read[page_id])
+            page = page_as_read(store, page_id, read[page_id])
             add(f"pages/{page_id}.json", page.model_dump_json().encode())
             add(f"pages/{page_id}.raw", store.raw(page_id))
         manifest = _Manifest(run_id=report.run_id, sha256=digests)
@@ -289,7 +289,7 @@ def _read(folder: RunFolder) -> dict[str, str]:
     return pages
 
 
-def _as_read(store: PageStore, page_id: str, url: str) -> Page:
+def page_as_read(store: PageStore, page_id: str, url: str) -> Page:
     """The page as it was found at ``url``, where the same bytes were found elsewhere, too."""
     found_there = (page for page in store.by_url(url) if page.page_id == page_id)
     return next(found_there, None) or store.get(page_id)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from ..budget import Usage
 from ..evidence import Evidence
-from .events import Event, EvidenceFound, UsageUpdated
+from .events import Event, EvidenceFound, UsageUpdated, Warned
 from .run_store import RunFolder
 
 
@@ -16,6 +16,8 @@ class RunHistory:
         self.usage = Usage()
         self.evidence: list[tuple[str, Evidence]] = []
         """With the ids of the sub-questions that it was found for."""
+        self.warnings: list[str] = []
+        """What sub-questions were warned of, each once."""
         for event in folder.events():
             self.add(event)
 
@@ -23,5 +25,8 @@ class RunHistory:
         self.started = True
         if isinstance(event, EvidenceFound):
             self.evidence.append((event.span_id, event.evidence))
+        elif isinstance(event, Warned) and event.span_id != "run":
+            if event.message not in self.warnings:
+                self.warnings.append(event.message)
         elif isinstance(event, UsageUpdated):
             self.usage = event.usage

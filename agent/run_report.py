@@ -8,14 +8,12 @@ from typing import Any, cast
 
 from ..errors import RunError
 from ..evidence import Citation
-from .report import Claim, Report, RunProblem, Status, render_markdown
+from .report import UNREAD_QUOTES, Claim, Report, RunProblem, Status, render_markdown
 from .research import RunState
 from .research_graph import ResearchGraph
 from .run_history import RunHistory
 from .run_store import RunRecord
 from .toolbox import Toolbox
-
-_UNREAD_QUOTES = 5
 
 
 def report_of(
@@ -48,6 +46,7 @@ def report_of(
             status=status,
             open_questions=open_questions,
             problems=[problem.message for problem in problems],
+            warnings=history.warnings,
             unread=unread,
         ),
         claims=claims,
@@ -55,6 +54,7 @@ def report_of(
         unread=tuple(unread),
         usage=box.budget.usage,
         errors=problems,
+        warnings=tuple(history.warnings),
         dropped_citations=state.get("dropped_citations", 0),
         model=record.model,
         reader=record.reader,
@@ -67,7 +67,7 @@ def _unread(graph: ResearchGraph, history: RunHistory, box: Toolbox) -> list[Cit
     """The best evidence of questions that were stopped before they had an answer."""
     waiting = {node.id for node in graph.nodes if node.state == "waiting"}
     found = [evidence for node, evidence in history.evidence if node in waiting]
-    best = sorted(found, key=lambda evidence: -evidence.score)[:_UNREAD_QUOTES]
+    best = sorted(found, key=lambda evidence: -evidence.score)[:UNREAD_QUOTES]
     return [Citation.of(e.span, box.pages.get(e.span.page_id)) for e in best]
 
 

@@ -10,14 +10,16 @@ import shutil
 from collections.abc import Callable, Iterator
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import BinaryIO
 
 from pydantic import BaseModel, ConfigDict, ValidationError
 
 from ..errors import InputError, RunError
-from ..locations import make_private
+from ..locations import locations, make_private
+from ..settings import Settings
 from ..storage import open_lock, storage_errors, try_lock, write_atomically
+from .event_log import EventLog
 from .events import Event, parse_event
+from .postgres_checkpoints import PostgresCheckpoints
 from .report import Report
 from .tables.schema import TableWishes
 
@@ -44,14 +46,19 @@ class RunRecord(BaseModel):
 
 
 class RunFolder:
-    """The files of one run."""
+    """The files of one run. Its checkpoints are one of them, unless ``postgres`` is to keep them."""
 
-    def __init__(self, path: Path) -> None:
+    def __init__(self, path: Path, postgres: PostgresCheckpoints | None = None) -> None:
         self.path = path
+        self._postgres = postgres
 
     @property
-    def checkpoints(self) -> Path:
-        return self.path / "checkpoints.sqlite"
+    def checkpoints(self) -> Path | PostgresCheckpoints:
+        return self._postgres or self.path / "checkpoints.sqlite"
+
+    @property
+    def journal(self) -> Path:
+        return self.path / "journal.sqlite"
 
     @property
     def record(self) -> RunRecord:
@@ -130,11 +137,17 @@ class RunFolder:
     def open_log(self, subscriber: Callable[[Event], None]) -> EventLog:
         """The log to which this run's next events are appended; ``subscriber`` sees each.
 
+        The run is the log's alone until it is closed.
+
         Raises:
             RunError: the run is under way, here or in another process.
             StorageError: the disk refused.
         """
-        return EventLog(self.path / "events.jsonl", self.path.name, subscriber)
+        with contextlib.ExitStack() as held:
+            held.enter_context(self.alone())
+            log = EventLog(self.path / "events.jsonl", self.path.name, subscriber)
+            log.on_close(held.pop_all().close)
+            return log
 
     @contextlib.contextmanager
     def alone(self) -> Iterator[None]:
@@ -154,36 +167,12 @@ class RunFolder:
             os.close(descriptor)
 
 
-class EventLog:
-    """Numbers events, appends them to a file, hands them on. The run is its alone until it closes."""
-
-    def __init__(self, path: Path, run_id: str, subscriber: Callable[[Event], None]) -> None:
-        self._path, self._run_id, self._subscriber = path, run_id, subscriber
-        with contextlib.ExitStack() as stack:
-            stack.enter_context(RunFolder(path.parent).alone())
-            with storage_errors(path):
-                self._seq = _whole_lines(path)
-                self._file: BinaryIO = stack.enter_context(path.open("ab"))
-            self._held = stack.pop_all()
-
-    def emit(self, event: Event) -> None:
-        """Stamp, store and hand on ``event``. Raises StorageError: the disk refused."""
-        stamped = event.model_copy(update={"run_id": self._run_id, "seq": self._seq})
-        with storage_errors(self._path):
-            self._file.write(stamped.model_dump_json().encode() + b"\n")
-            self._file.flush()
-        self._seq += 1
-        self._subscriber(stamped)
-
-    def close(self) -> None:
-        self._held.close()
-
-
 class RunStore:
-    """All runs under one folder."""
+    """All runs under one folder; ``postgres`` keeps their checkpoints, or each its own."""
 
-    def __init__(self, folder: Path) -> None:
+    def __init__(self, folder: Path, *, postgres: PostgresCheckpoints | None = None) -> None:
         self._folder = folder
+        self._postgres = postgres
 
     def create(
         self,
@@ -198,7 +187,7 @@ class RunStore:
         """A new, empty run. Raises StorageError: the folder cannot be written."""
         now = datetime.now(UTC)
         run_id = f"{now:%Y%m%d-%H%M%S}-{secrets.token_hex(2)}"
-        folder = RunFolder(make_private(self._folder / run_id))
+        folder = self._run(make_private(self._folder / run_id))
         record = RunRecord(
             run_id=run_id,
             question=question,
@@ -253,11 +242,11 @@ class RunStore:
             raise RunError(
                 f"{run_id!r} fits {len(matches)} runs", remedy="give more of the run's id"
             )
-        return RunFolder((exact or matches)[0])
+        return self._run((exact or matches)[0])
 
     def all(self) -> list[RunFolder]:
         """All runs, oldest first."""
-        return [RunFolder(path) for path in self._paths()]
+        return [self._run(path) for path in self._paths()]
 
     def search(self, text: str) -> list[RunFolder]:
         """Runs that have every word of ``text`` in their title, question or answer, oldest first.
@@ -272,16 +261,23 @@ class RunStore:
 
         Raises:
             RunError: there is no such run, or it is under way.
+            ServiceError: Postgres, which keeps its checkpoints, failed.
             StorageError: the disk refused.
         """
-        path = self.get(run_id).path
+        folder = self.get(run_id)
+        path = folder.path
         with storage_errors(path):
-            with RunFolder(path).alone():
+            with folder.alone():
+                if self._postgres is not None:
+                    self._postgres.delete(path.name)
                 # gone for everyone at once, whatever happens while its files are removed
                 os.rename(path, self._folder / f"{_DELETED}{secrets.token_hex(8)}")
             for leftover in self._folder.glob(f"{_DELETED}*"):
                 with contextlib.suppress(FileNotFoundError):
                     shutil.rmtree(leftover)
+
+    def _run(self, path: Path) -> RunFolder:
+        return RunFolder(path, self._postgres)
 
     def _paths(self) -> list[Path]:
         if not self._folder.is_dir():
@@ -293,6 +289,12 @@ class RunStore:
         )
 
 
+def open_runs(settings: Settings) -> RunStore:
+    """All runs, with their checkpoints where the settings say."""
+    url = settings.checkpoints_url
+    return RunStore(locations().runs, postgres=PostgresCheckpoints(url) if url else None)
+
+
 def _has_words(folder: RunFolder, words: list[str]) -> bool:
     try:
         report = folder.report
@@ -301,14 +303,3 @@ def _has_words(folder: RunFolder, words: list[str]) -> bool:
         return False
     searched = "\n".join(texts).casefold()
     return all(word in searched for word in words)
-
-
-def _whole_lines(path: Path) -> int:
-    """Lines of the log so far; a last line cut off by a crash is removed first."""
-    if not path.exists():
-        return 0
-    data = path.read_bytes()
-    whole = data[: data.rfind(b"\n") + 1]
-    if len(whole) != len(data):
-        write_atomically(path, whole)
-    return whole.count(b"\n")

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 
 from ..errors import Cancelled, LeadlineError, SearchError
 from ..evidence import Page
-from .events import PageRead, SearchFinished, SearchStarted, Warned
+from .events import PageRead, PageRecalled, SearchFinished, SearchStarted, Warned
 from .sources import Source, fuse
 from .toolbox import Toolbox
 
@@ -55,6 +55,17 @@ async def _find(
         return error
     for warning in found.warnings:
         box.emit(Warned(span_id=span_id, message=warning))
+    for recalled in found.recalled:
+        box.emit(
+            PageRecalled(
+                span_id=span_id,
+                page_id=recalled.page_id,
+                url=recalled.url,
+                claim=recalled.claim,
+                earlier_run=recalled.run_id,
+                found_at=recalled.found_at,
+            )
+        )
     box.emit(
         SearchFinished(span_id=span_id, source=source.name, query=query, found=len(found.pages))
     )

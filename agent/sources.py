@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from datetime import datetime
 from typing import Protocol
 
 from ..cancellation import Cancellation
@@ -12,11 +13,24 @@ from ..tools.rank_fusion import reciprocal_rank_fusion
 
 
 @dataclass(frozen=True, slots=True)
+class Recalled:
+    """What an earlier run said on the strength of a page, and when."""
+
+    page_id: str
+    url: str
+    claim: str
+    run_id: str
+    found_at: datetime
+
+
+@dataclass(frozen=True, slots=True)
 class Found:
     """Pages for one query, best first, and what went wrong on the way."""
 
     pages: tuple[Page, ...]
     warnings: tuple[str, ...] = ()
+    recalled: tuple[Recalled, ...] = ()
+    """Which of the pages are offered because an earlier run rested on them."""
 
 
 class Source(Protocol):

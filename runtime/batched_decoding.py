@@ -18,6 +18,7 @@ from .llama_model import LlamaModel
 from .llama_sampling import TokenSampler
 from .pending_answer import PendingAnswer
 from .sequence_cache import CachedSequence, SequenceCache, common_length
+from .token_likelihoods import likeliest_tokens
 
 _WORTH_WAITING: Final = 32
 """Tokens that another request is about to evaluate, from which a request waits for them."""
@@ -146,6 +147,13 @@ class BatchedDecoder:
 
     def _sample(self, running: _Running, row: int) -> None:
         answer = running.answer
+        if answer.request.first_tokens and not answer.first_tokens:
+            answer.first_tokens = likeliest_tokens(
+                self._context.logits(row),
+                self._model.vocabulary_size,
+                answer.request.first_tokens,
+                piece=self._model.piece,
+            )
         if answer.tokens_left <= 0:
             self._finish(running, by_model=False)
             return

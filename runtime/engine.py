@@ -36,6 +36,8 @@ class GenerationRequest:
     """Strings before which the answer ends."""
     temperature: float = 0.0
     seed: int | None = 0
+    first_tokens: int = 0
+    """How many of the likeliest first tokens of the answer are told with it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,6 +48,14 @@ class TextDelta:
 
 
 @dataclass(frozen=True, slots=True)
+class TokenLikelihood:
+    """A token that may come next, by its text, and its natural log probability."""
+
+    text: str
+    log_probability: float
+
+
+@dataclass(frozen=True, slots=True)
 class Generation:
     """A whole answer: the concatenated deltas, what they cost, and why they ended."""
 
@@ -53,6 +63,8 @@ class Generation:
     prompt_tokens: int
     completion_tokens: int
     finish_reason: FinishReason
+    first_tokens: tuple[TokenLikelihood, ...] = ()
+    """The likeliest first tokens, where asked for; none from an engine that cannot tell."""
 
 
 class Engine(Protocol):

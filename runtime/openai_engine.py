@@ -19,6 +19,7 @@ from .engine import (
     GenerationRequest,
     Message,
     TextDelta,
+    TokenLikelihood,
     check_fits,
     last_generation,
 )
@@ -156,6 +157,7 @@ class OpenAIEngine:
         finish: str | None = None
         usage: TokenUsage | None = None
         done = False
+        first_tokens: tuple[TokenLikelihood, ...] = ()
         async for chunk in _until_cancelled(chunks(response.aiter_bytes()), cancel):
             if chunk is None:
                 done = True
@@ -165,6 +167,7 @@ class OpenAIEngine:
             usage = chunk.usage or usage
             for choice in chunk.choices[:1]:
                 finish = choice.finish_reason or finish
+                first_tokens = first_tokens or choice.first_tokens
                 if choice.delta.content:
                     deltas.append(choice.delta.content)
                     yield TextDelta(choice.delta.content)
@@ -174,6 +177,7 @@ class OpenAIEngine:
             usage.prompt_tokens if usage else prompt_tokens,
             usage.completion_tokens if usage else max(len(deltas), estimate(text)),
             self._finish_reason(finish, done=done),
+            first_tokens,
         )
 
     def _finish_reason(self, told: str | None, *, done: bool) -> FinishReason:
@@ -293,8 +297,9 @@ async def _until_cancelled(items: AsyncIterator[T], cancel: Cancellation) -> Asy
 
 
 def _says_not_understood(status: int, complaint: str) -> bool:
-    # llama_cpp.server answers 500 to a body that fails its validation
-    return status in (400, 422) or (status == 500 and "response_format" in complaint)
+    # llama_cpp.server answers 500 to a body that fails its validation, and to what it lacks
+    fields = ("response_format", "logprobs")
+    return status in (400, 422) or (status == 500 and any(f in complaint for f in fields))
 
 
 def _parse(base_url: str) -> httpx.URL:

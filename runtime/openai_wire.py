@@ -9,7 +9,7 @@ from typing import Final, Literal
 
 from pydantic import BaseModel, Field, ValidationError
 
-from .engine import GenerationRequest
+from .engine import GenerationRequest, TokenLikelihood
 
 _LONGEST_LINE: Final = 1 << 20
 _END: Final = b"[DONE]"
@@ -23,9 +23,33 @@ class Delta(BaseModel):
     content: str | None = None
 
 
+class LikelyToken(BaseModel):
+    token: str
+    logprob: float
+
+
+class TokenLogprobs(LikelyToken):
+    top_logprobs: list[LikelyToken] = Field(default_factory=list)
+
+
+class ChoiceLogprobs(BaseModel):
+    content: list[TokenLogprobs] | None = None
+
+
 class Choice(BaseModel):
     delta: Delta = Field(default_factory=Delta)
     finish_reason: str | None = None
+    logprobs: ChoiceLogprobs | None = None
+
+    @property
+    def first_tokens(self) -> tuple[TokenLikelihood, ...]:
+        """The likeliest tokens in the first place of this piece; none where the server is silent."""
+        content = (self.logprobs.content if self.logprobs else None) or []
+        return tuple(
+            TokenLikelihood(likely.token, likely.logprob)
+            for token in content[:1]
+            for likely in token.top_logprobs
+        )
 
 
 class TokenUsage(BaseModel):
@@ -95,6 +119,7 @@ class Dialect:
     takes_temperature: bool = True
     takes_seed: bool = True
     takes_usage_option: bool = True
+    takes_logprobs: bool = True
 
     def body(self, model: str, request: GenerationRequest) -> dict[str, object]:
         """The request in this dialect, to be sent as JSON."""
@@ -115,6 +140,8 @@ class Dialect:
             body["seed"] = request.seed
         if self.takes_usage_option:
             body["stream_options"] = {"include_usage": True}
+        if self.takes_logprobs and request.first_tokens:
+            body |= {"logprobs": True, "top_logprobs": request.first_tokens}
         if request.json_schema is not None:
             self._ask_for_schema(body, messages, request.json_schema)
         return body
@@ -149,6 +176,8 @@ class Dialect:
             return replace(self, takes_temperature=False)
         if "seed" in complaint and self.takes_seed:
             return replace(self, takes_seed=False)
+        if "logprobs" in complaint and self.takes_logprobs:
+            return replace(self, takes_logprobs=False)
         if request.json_schema is None or self.schema_form not in _SIMPLER_FORM:
             return None
         return replace(self, schema_form=_SIMPLER_FORM[self.schema_form])

@@ -6,7 +6,7 @@ from collections.abc import Callable, Sequence
 
 from ..cancellation import Cancellation
 from .decoded_text import DecodedText
-from .engine import FinishReason, Generation, GenerationRequest, TextDelta
+from .engine import FinishReason, Generation, GenerationRequest, TextDelta, TokenLikelihood
 
 Item = TextDelta | Generation
 Emit = Callable[[Item | Exception], None]
@@ -29,6 +29,8 @@ class PendingAnswer:
         self.prompt = list(prompt)
         self.request = request
         self.stop = stop
+        self.first_tokens: tuple[TokenLikelihood, ...] = ()
+        """The likeliest first tokens, where the request asks for them."""
         self._emit = emit
         self._text = DecodedText(request.stop)
         self._deltas: list[str] = []
@@ -49,7 +51,8 @@ class PendingAnswer:
         """Say the whole answer; ``by_model`` if the model ended it."""
         self._send(self._text.finish())
         reason: FinishReason = "stop" if by_model or self._text.ended else "length"
-        self._emit(Generation("".join(self._deltas), len(self.prompt), self._tokens, reason))
+        text = "".join(self._deltas)
+        self._emit(Generation(text, len(self.prompt), self._tokens, reason, self.first_tokens))
 
     def fail(self, error: Exception) -> None:
         self._emit(error)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections import deque
-from collections.abc import AsyncIterator, Callable, Sequence
+from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 
 from ..cancellation import Cancellation, unless_cancelled
 from ..errors import ModelError
@@ -15,6 +15,7 @@ from .engine import (
     GenerationRequest,
     Message,
     TextDelta,
+    TokenLikelihood,
     check_fits,
     last_generation,
 )
@@ -22,6 +23,7 @@ from .engine import (
 CHARACTERS_PER_TOKEN = 4
 
 Reply = str | Exception | Callable[[GenerationRequest], str]
+Likelihoods = Callable[[GenerationRequest], Mapping[str, float]]
 
 
 class ScriptedEngine:
@@ -30,7 +32,8 @@ class ScriptedEngine:
     A reply is a text, an exception to raise, or a function of the request. ``respond`` answers
     once the queue is empty (concurrent requests have no order worth scripting); without it an
     empty queue is an error. With a ``gate`` every answer halts after its first piece until the
-    gate is set. A token is four characters.
+    gate is set. A token is four characters. ``likelihoods`` gives the log probabilities of first
+    tokens to a request that asks for them; without it the engine is one that cannot tell.
     """
 
     def __init__(
@@ -41,6 +44,7 @@ class ScriptedEngine:
         model_id: str = "scripted",
         context_tokens: int = DEFAULT_CONTEXT_TOKENS,
         gate: asyncio.Event | None = None,
+        likelihoods: Likelihoods | None = None,
     ) -> None:
         self.model_id = model_id
         self.context_tokens = context_tokens
@@ -49,6 +53,7 @@ class ScriptedEngine:
         self._replies: deque[Reply] = deque(replies)
         self._respond = respond
         self._gate = gate
+        self._likelihoods = likelihoods
 
     def enqueue(self, *replies: Reply) -> None:
         """Add replies at the end of the queue."""
@@ -77,13 +82,21 @@ class ScriptedEngine:
             yield TextDelta(text[start : start + CHARACTERS_PER_TOKEN])
             await asyncio.sleep(0)
         cancel.check()
-        yield Generation(text, prompt_tokens, _tokens(text), finish_reason)
+        yield Generation(
+            text, prompt_tokens, _tokens(text), finish_reason, self._first_tokens(request)
+        )
 
     async def generate(self, request: GenerationRequest, *, cancel: Cancellation) -> Generation:
         return await last_generation(self.stream(request, cancel=cancel))
 
     async def aclose(self) -> None:
         self._replies.clear()
+
+    def _first_tokens(self, request: GenerationRequest) -> tuple[TokenLikelihood, ...]:
+        if not request.first_tokens or self._likelihoods is None:
+            return ()
+        told = sorted(self._likelihoods(request).items(), key=lambda item: -item[1])
+        return tuple(TokenLikelihood(*item) for item in told[: request.first_tokens])
 
     def _next_reply(self, request: GenerationRequest) -> str:
         reply = self._replies.popleft() if self._replies else self._respond

@@ -52,6 +52,18 @@ def markdown_report(table: WideTable, *, remarks: tuple[str, ...] = ()) -> str:
     return "\n\n".join(parts) + "\n"
 
 
+def table_remarks(table: WideTable, *, out_of_budget: bool) -> tuple[str, ...]:
+    """What a report says beside its table."""
+    remarks = []
+    if not table.rows:
+        remarks.append("No row was found in what was searched.")
+    if out_of_budget:
+        remarks.append("The budget ran out before the table was finished.")
+    if table.excluded_rows:
+        remarks.append(f"{table.excluded_rows} rows that were found do not meet the constraints.")
+    return tuple(remarks)
+
+
 def missing_cells(table: WideTable) -> list[str]:
     """For each column with missing cells, whose they are."""
     lines = []

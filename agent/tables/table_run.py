@@ -10,7 +10,7 @@ from ..checkpoints import run_checkpointed
 from ..report import Report, Status
 from ..run_store import RunFolder
 from ..toolbox import Toolbox
-from .rendering import markdown_report, missing_cells
+from .rendering import markdown_report, missing_cells, table_remarks
 from .schema import TableWishes
 from .tabulation import TableState, build_tabulation, table_builder
 from .wide_table import WideTable
@@ -46,7 +46,7 @@ async def run_table(folder: RunFolder, wishes: TableWishes, box: Toolbox) -> Rep
         run_id=record.run_id,
         status=status,
         question=record.question,
-        markdown=markdown_report(table, remarks=_remarks(table, out_of_budget)),
+        markdown=markdown_report(table, remarks=table_remarks(table, out_of_budget=out_of_budget)),
         claims=(),
         open_questions=tuple(missing_cells(table)),
         usage=box.budget.usage,
@@ -64,14 +64,3 @@ def _status(table: WideTable, out_of_budget: bool) -> Status:
     if not table.rows:
         return "failed"
     return "complete" if table.filled == table.cells else "partial"
-
-
-def _remarks(table: WideTable, out_of_budget: bool) -> tuple[str, ...]:
-    remarks = []
-    if not table.rows:
-        remarks.append("No row was found in what was searched.")
-    if out_of_budget:
-        remarks.append("The budget ran out before the table was finished.")
-    if table.excluded_rows:
-        remarks.append(f"{table.excluded_rows} rows that were found do not meet the constraints.")
-    return tuple(remarks)

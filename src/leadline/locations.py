@@ -44,6 +44,10 @@ class Locations:
         return self.state / "corpora"
 
     @property
+    def memory(self) -> Path:
+        return self.state / "memory"
+
+    @property
     def runs(self) -> Path:
         return self.state / "runs"
 

@@ -108,6 +108,11 @@ class Settings(BaseSettings):
     """Take web pages and search results as they are kept, however old, and ask for nothing."""
     page_store_gb: float = Field(default=10.0, gt=0)
     """Disk for pages; those not used for longest go, but none that a run or a corpus needs."""
+    checkpoints_url: SecretStr | None = None
+    """Postgres database that keeps the checkpoints of runs (``postgresql://user:password@host/name``;
+    needs the extra ``postgres``); without one each run has a SQLite file."""
+    memory: bool = True
+    """Offer what earlier runs found to new ones, dated and checked against the pages once more."""
     allow_hosts: Names = ()
     """Private hosts (``host`` or ``host:port``) that may be fetched all the same."""
     theme: str = "textual-dark"

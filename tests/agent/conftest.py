@@ -77,7 +77,7 @@ def runs(tmp_path: Path) -> RunStore:
 def researcher_with(
     corpus: Corpus, store: PageStore, runs: RunStore
 ) -> Callable[[Engine], Researcher]:
-    def make(engine: Engine) -> Researcher:
+    def make(engine: Engine, runs: RunStore = runs) -> Researcher:
         return Researcher(
             engine=engine,
             reader=FirstStageReader(HybridRanker(None)),

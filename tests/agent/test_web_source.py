@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import itertools
+import random
 from pathlib import Path
 
 from leadline.agent.events import Event, Warned
@@ -63,6 +65,24 @@ async def test_a_run_repeated_asks_for_nothing(tmp_path: Path) -> None:
     assert warm.claims == cold.claims
     offline, _ = await ask(site, tmp_path, Reuse(offline=True))
     assert offline.claims == cold.claims
+
+
+async def test_a_third_of_the_web_may_fail(tmp_path: Path) -> None:
+    """All twelve faults, on three pages in ten; the page that is asked for is not among them."""
+    pages = generated_pages(30)
+    others = sorted(pages.keys() - {"/buoy/7"})
+    failing = random.Random(1).sample(others, round(0.3 * len(pages)))
+    with WebSite(pages) as site:
+        for path, fault in zip(failing, itertools.cycle(Fault), strict=False):
+            site.fail(path, fault)
+        report, _ = await ask(site, tmp_path, Reuse())
+        asked_in_vain = set(failing) & set(site.page_requests)
+    assert report.status == "complete"
+    assert "buoy 7 is 52 fathoms deep" in report.claims[0].citations[0].quote
+    assert len(asked_in_vain) >= 2
+    for path in asked_in_vain:
+        assert any(f"{path} " in warning for warning in report.warnings), path
+        assert path in report.markdown
 
 
 async def test_a_site_that_fails_in_part_is_named(tmp_path: Path) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import json
+import math
 import time
 from collections.abc import AsyncIterator, Callable
 from pathlib import Path
@@ -86,6 +87,19 @@ async def test_it_streams_and_adds_up(engine: LlamaEngine) -> None:
     assert "3" in last.text
     again = await engine.generate(request, cancel=Cancellation())
     assert again == last
+
+
+@pytest.mark.slow
+async def test_the_likeliest_first_token_is_the_one_decoded(engine: LlamaEngine) -> None:
+    request = GenerationRequest(CHAT, 1, first_tokens=5)
+    generation = await engine.generate(request, cancel=Cancellation())
+    told = [token.log_probability for token in generation.first_tokens]
+    assert generation.first_tokens[0].text == generation.text
+    assert told == sorted(told, reverse=True)
+    assert len(told) == 5
+    assert sum(map(math.exp, told)) <= 1.0
+    plain = await engine.generate(GenerationRequest(CHAT, 1), cancel=Cancellation())
+    assert plain.first_tokens == ()
 
 
 @pytest.mark.slow

@@ -13,7 +13,13 @@ import pytest
 
 from leadline.cancellation import Cancellation
 from leadline.errors import Cancelled, ConfigError, EndpointError, MissingKey, PromptTooLong
-from leadline.runtime.engine import Generation, GenerationRequest, Message, TextDelta
+from leadline.runtime.engine import (
+    Generation,
+    GenerationRequest,
+    Message,
+    TextDelta,
+    TokenLikelihood,
+)
 from leadline.runtime.openai_engine import OpenAIEngine
 
 SCHEMA = {"type": "object", "properties": {"a": {"type": "integer"}}, "required": ["a"]}
@@ -135,6 +141,36 @@ async def test_without_counts_they_are_estimated(endpoint: Endpoint, engine: Ope
     endpoint.replies = [events(delta("Hello"), delta(finish="length"))]
     generation = await ask(engine)
     assert generation == Generation("Hello", 44, 2, "length")
+
+
+PROBABLE = GenerationRequest((Message("user", "Is it so?"),), 1, first_tokens=2)
+
+
+def likely(content: str, **log_probabilities: float) -> dict[str, object]:
+    top = [{"token": token, "logprob": value} for token, value in log_probabilities.items()]
+    told = {"content": [{"token": content, "logprob": top[0]["logprob"], "top_logprobs": top}]}
+    choice = {"index": 0, "delta": {"content": content}, "finish_reason": None, "logprobs": told}
+    return {"choices": [choice]}
+
+
+async def test_the_likeliest_first_tokens_are_asked_for_and_told(
+    endpoint: Endpoint, engine: OpenAIEngine
+) -> None:
+    endpoint.replies = [events(delta(), likely("Yes", Yes=-0.1, No=-2.4), delta(finish="length"))]
+    generation = await ask(engine, PROBABLE)
+    assert generation.first_tokens == (TokenLikelihood("Yes", -0.1), TokenLikelihood("No", -2.4))
+    assert endpoint.chats[0].body["logprobs"] is True
+    assert endpoint.chats[0].body["top_logprobs"] == 2
+
+
+@pytest.mark.parametrize("status", [400, 422])
+async def test_a_server_that_cannot_tell_likelihoods_is_asked_without(
+    endpoint: Endpoint, engine: OpenAIEngine, status: int
+) -> None:
+    endpoint.replies = [answer(status, '{"error": "logprobs is not supported"}'), HELLO, HELLO]
+    assert (await ask(engine, PROBABLE)).first_tokens == ()
+    await ask(engine, PROBABLE)
+    assert ["logprobs" in chat.body for chat in endpoint.chats] == [True, False, False]
 
 
 async def test_line_separators_inside_json_do_not_break_the_stream(

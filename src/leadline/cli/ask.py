@@ -56,7 +56,12 @@ def ask(
     settings = load_settings(model=model, reader=reader, seconds=seconds)
     asks_back = interactive() and not (no_clarify or as_json or as_jsonl or quiet)
     return research(
-        Wishes(settings=settings, corpora=corpora, web=web or not (no_web or corpora)),
+        Wishes(
+            settings=settings,
+            corpora=corpora,
+            web=web or not (no_web or corpora),
+            memory=settings.memory,
+        ),
         lambda researcher, cancel, on_event, progress: researcher.run(
             text,
             limits=Limits(seconds=settings.seconds),

@@ -23,11 +23,12 @@ _COMMANDS = {
     "doctor": "Say what works on this machine, and why the rest does not.",
     "eval": "Measure answers and reading on data that can be checked.",
     "fetch": "Show a web page as a searcher would see it.",
+    "memory": "List and forget what earlier runs found.",
     "models": "List, pull, locate and verify models.",
     "pages": "List, check, repair and trim the pages that are kept.",
     "read": "Show what a file, a web page or a folder says to a question.",
     "reader": "Find and show the attention heads that a model reads with.",
-    "runs": "List, show, resume, export and import runs.",
+    "runs": "List, search, show, resume, replay, rename, remove and move runs.",
     "table": "Find the table that a query asks for, every cell with its source.",
     "tui": "Open the terminal application (also what `leadline` alone does on a terminal).",
 }

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 from collections.abc import Iterator, Sequence
+from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -12,16 +13,18 @@ import click
 from ..errors import RunError
 from ..locations import locations
 from ..safe_text import safe_line
-from .terminal import note, write_json, write_jsonl, write_result
+from .exit_codes import ExitCode
+from .terminal import note, warn, write_json, write_jsonl, write_result
 
 if TYPE_CHECKING:
+    from ..agent.events import Event
     from ..agent.run_store import RunFolder
     from ..tools.page_store import PageStore
 
 
 @click.group()
 def runs() -> None:
-    """List, search, show, resume, rename, remove, export and import runs."""
+    """List, search, show, resume, replay, rename, remove, export and import runs."""
 
 
 @runs.command("list")
@@ -60,12 +63,17 @@ def rename_run(run: str, title: str) -> None:
 @click.argument("run", nargs=-1, required=True)
 def remove_runs(run: tuple[str, ...]) -> None:
     """Remove each RUN with its log, its checkpoints and its report."""
-    from ..agent.run_store import RunStore
+    from ..agent.memory import Memory
+    from ..agent.run_store import open_runs
+    from ..settings import load_settings
 
-    store = RunStore(locations().runs)
+    store = open_runs(load_settings())
     for run_id in dict.fromkeys(store.get(name).path.name for name in run):
         store.delete(run_id)
         write_result(f"{run_id} is removed")
+    if locations().memory.exists():
+        with contextlib.closing(Memory(locations().memory)) as memory:
+            memory.drop_removed(store)
 
 
 @runs.command("show")
@@ -124,6 +132,7 @@ def show_run(
 def resume_run(run: str, as_json: bool, seconds: float | None) -> int:
     """Go on with RUN from where it was stopped. The budget counts what it had used before."""
     from ..agent.assembly import Wishes
+    from ..agent.memory_source import MEMORY
     from ..agent.run_store import RunStore
     from ..agent.web_source import WEB
     from ..budget import Limits
@@ -132,9 +141,14 @@ def resume_run(run: str, as_json: bool, seconds: float | None) -> int:
 
     record = RunStore(locations().runs).get(run).record
     settings = load_settings(model=record.model, reader=record.reader, seconds=seconds)
-    corpora = [name for name in record.sources if name != WEB]
+    corpora = [name for name in record.sources if name not in (WEB, MEMORY)]
     return research(
-        Wishes(settings=settings, corpora=corpora, web=WEB in record.sources),
+        Wishes(
+            settings=settings,
+            corpora=corpora,
+            web=WEB in record.sources,
+            memory=MEMORY in record.sources,
+        ),
         lambda researcher, cancel, on_event, progress: researcher.resume(
             record.run_id,
             limits=Limits(seconds=settings.seconds),
@@ -144,6 +158,34 @@ def resume_run(run: str, as_json: bool, seconds: float | None) -> int:
         ),
         Presentation(as_json=as_json),
     )
+
+
+@runs.command("replay")
+@click.argument("run")
+@click.option("--json", "as_json", is_flag=True, help="Print an object.")
+@click.option("--jsonl", "as_jsonl", is_flag=True, help="Print the run's events, a line each.")
+def replay_run(run: str, as_json: bool, as_jsonl: bool) -> int:
+    """Render the report of RUN again from its log and the stored pages, and say what differs.
+
+    Every quote has to stand in its page to the letter. Nothing is fetched and no model is asked.
+    """
+    from ..agent.replay import replay
+    from ..agent.run_store import RunStore
+
+    def show(event: Event) -> None:
+        if as_jsonl:
+            write_jsonl(event.model_dump(mode="json"))
+
+    with _pages() as store:
+        done = replay(RunStore(locations().runs).get(run), store, show)
+    if as_json:
+        write_json(asdict(done))
+    elif not as_jsonl and done.markdown is not None:
+        write_result(done.markdown)
+    note(f"{done.run_id}: {done.events} events replayed, {done.spans} quotes verified")
+    for difference in done.differences:
+        warn(difference)
+    return ExitCode.FAILED if done.differences else ExitCode.OK
 
 
 @runs.command("export")
