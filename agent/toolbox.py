@@ -17,6 +17,7 @@ from ..runtime.reader import Reader, ReadingBudget
 from ..settings import READING_TOKENS
 from .events import Event
 from .rewriting.strategy import StrategyName
+from .routing import Routing
 from .sources import Source
 from .steering import Clarify, Steering
 
@@ -81,8 +82,8 @@ class Effort:
     """What becomes of claims that stay unsupported; those are marked that are all there is."""
     contradictions: bool = True
     """Look for sources that answer a sub-question differently."""
-    routing: bool = False
-    """Let scored runs choose the model for a kind of question, where there are several."""
+    routing: Routing = "off"
+    """Let scored runs choose the model for a kind of question, where several are there."""
 
     @property
     def rewrites(self) -> tuple[StrategyName, ...]:
