@@ -13,7 +13,8 @@ from ..errors import LeadlineError, ModelMissing
 from ..locations import locations
 from ..progress import Progress
 from ..runtime.attention_reader import AttentionReader
-from ..runtime.catalogue import ModelFiles, resolve
+from ..runtime.catalogue import ModelFiles, model_state, resolve
+from ..runtime.catalogue_entries import CATALOGUE
 from ..runtime.embedder import Embedder
 from ..runtime.engine import DEFAULT_CONTEXT_TOKENS, Engine
 from ..runtime.llama_engine import LlamaEngine
@@ -81,6 +82,9 @@ async def open_researcher(
         # Missing models are found out before corpora are indexed for minutes.
         engine = await open_engine(settings)
         stack.push_async_callback(engine.aclose)
+        others = [] if wishes.effort.routing == "off" else other_engines(settings)
+        for other in others:
+            stack.push_async_callback(other.aclose)
         reader_files = None if settings.reader in FIRST_STAGE_IDS else resolve(settings.reader)
         store = PageStore(locations().pages)
         stack.callback(store.close)
@@ -130,6 +134,7 @@ async def open_researcher(
             pages=store,
             runs=RunStore(wishes.runs) if wishes.runs else open_runs(settings),
             effort=replace(wishes.effort, reading_tokens=settings.reading_tokens),
+            others=others,
         )
 
 
@@ -154,6 +159,24 @@ async def open_engine(settings: Settings) -> Engine:
     files = resolve(settings.model)
     window = settings.context_tokens or DEFAULT_CONTEXT_TOKENS
     return await LlamaEngine.open(files.path, model_id=files.id, context_tokens=window)
+
+
+def other_engines(settings: Settings) -> list[Engine]:
+    """Engines of the other generators that are on this machine; their weights load on first use.
+
+    None beside an endpoint, whose server decides which models there are.
+    """
+    if settings.endpoint:
+        return []
+    window = settings.context_tokens or DEFAULT_CONTEXT_TOKENS
+    ready = [
+        resolve(entry.id)
+        for entry in CATALOGUE.values()
+        if entry.kind == "generator"
+        and entry.id != settings.model
+        and model_state(entry).word in ("ready", "unchecked")
+    ]
+    return [LlamaEngine(f.path, model_id=f.id, context_tokens=window) for f in ready]
 
 
 async def open_embedder(settings: Settings, *, warn: Callable[[str], None]) -> Embedder | None:

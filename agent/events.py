@@ -108,6 +108,18 @@ class PageRecalled(_Event):
     found_at: datetime
 
 
+class QueryRewritten(_Event):
+    """A strategy wrote another query for a question."""
+
+    kind: Literal["query.rewritten"] = "query.rewritten"
+    strategy: str
+    query: str
+    foreign_terms: tuple[str, ...] = ()
+    """Words that neither the question nor anything found has."""
+    weight: float
+    """What its results count beside the question's own; 0 where it is not searched for."""
+
+
 class PageRead(_Event):
     kind: Literal["page.read"] = "page.read"
     page_id: str
@@ -223,6 +235,7 @@ Event = Annotated[
     | SearchStarted
     | SearchFinished
     | PageRecalled
+    | QueryRewritten
     | PageRead
     | ReadingProgressed
     | ReadingFinished

@@ -12,6 +12,11 @@ from collections.abc import Sequence
 
 _WORD = re.compile(r"[^\W_]+(?:[_.'’-][^\W_]+)*")
 _CJK = re.compile(r"[\u3040-\u30ff\u3400-\u9fff\uac00-\ud7af]+")
+_LEAST_WORDS = 3
+"""Words from which standing in a text one after the other says something."""
+_PLAIN_WORD = re.compile(r"\w+")
+_NUMBER = re.compile(r"\d+(?:[.,:]\d+)*")
+_IDENTIFIER = re.compile(r"\b(?:\w+_\w+|[A-Z]{3,}|\w*[a-z]\w*[A-Z]\w*)\b")
 _LEAST_COVERAGE = 0.3
 """Share of a statement's words below which a passage is not believed to be its source."""
 _SLACK = 0.1
@@ -43,6 +48,27 @@ def coverage(statement: str, passage: str) -> float:
     if not total:
         return 0.0
     return sum(map(len, words & terms(passage))) / total
+
+
+def stands_in(text: str, quote: str) -> bool:
+    """Whether the words of ``text``, three at least, follow each other in ``quote`` just so."""
+    words, quoted = (_PLAIN_WORD.findall(fold(each)) for each in (text, quote))
+    if len(words) < _LEAST_WORDS:
+        return False
+    return f" {' '.join(words)} " in f" {' '.join(quoted)} "
+
+
+def unfounded_terms(text: str, sources: Sequence[str]) -> list[str]:
+    """Numbers and identifiers of ``text`` that none of ``sources`` has, in order, once each."""
+    known = fold(" ".join(sources))
+    digits = known.replace(",", "")
+    missing = []
+    for pattern in (_NUMBER, _IDENTIFIER):
+        for term in pattern.findall(text):
+            folded = fold(term)
+            if folded not in known and folded.replace(",", "") not in digits:
+                missing.append(term)
+    return list(dict.fromkeys(missing))
 
 
 def terms(text: str) -> set[str]:

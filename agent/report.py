@@ -63,6 +63,17 @@ class Contradiction(_Value):
     second_citation: Citation
 
 
+class Findings(_Value):
+    """What a report says beside its statements."""
+
+    answer: str = ""
+    agreement: float | None = None
+    contradictions: tuple[Contradiction, ...] = ()
+    dropped_citations: int = 0
+    repaired_claims: int = 0
+    removed_claims: int = 0
+
+
 class Report(_Value):
     """The result of a run, as ``--json`` prints it."""
 

@@ -15,19 +15,18 @@ from langgraph.graph import END, START, StateGraph
 from langgraph.graph.state import CompiledStateGraph
 from langgraph.runtime import Runtime
 
-from ..errors import Cancelled, OutputInvalid, PromptTooLong
+from ..errors import Cancelled, OutputInvalid
 from . import planner
 from .checkpoints import is_finished
 from .clarification import ask_back
 from .dispatch import dispatch
-from .events import ClaimVerified, PlanUpdated, UsageUpdated, Warned
+from .events import PlanUpdated, UsageUpdated, Warned
 from .plan_keeping import KeptPlan
-from .report import Claim
+from .report import Claim, Findings
 from .research_graph import Refusal, ResearchGraph, SubAnswer, SubQuestion
 from .searcher import Searcher, SearcherState, build_searcher
 from .toolbox import Toolbox
-from .verifier import verify
-from .writer import claims_as_found, write
+from .write_up import checked, conclusions, written_up
 
 
 class RunState(TypedDict, total=False):
@@ -42,7 +41,8 @@ class RunState(TypedDict, total=False):
     claims: list[dict[str, Any]]
     written: int
     """The revision of the graph that the claims were written from."""
-    dropped_citations: int
+    findings: dict[str, Any]
+    """What the report says beside its claims."""
 
 
 ResearchRun = CompiledStateGraph[RunState, Toolbox, RunState, RunState]
@@ -127,31 +127,33 @@ class _Steps:
         await plan.take_edits(graph, box)
         if _is_open(graph, box):
             return {"graph": graph.model_dump(mode="json")}
-        written = graph.revision
-        claims, dropped = await _claims(graph, box)
+        revision = graph.revision
+        written = await written_up(graph, box)
         await plan.take_edits(graph, box)
         return {
             "graph": graph.model_dump(mode="json"),
-            "claims": [claim.model_dump(mode="json") for claim in claims],
-            "written": written,
-            "dropped_citations": dropped,
+            "claims": [claim.model_dump(mode="json") for claim in written.claims],
+            "written": revision,
+            "findings": written.findings.model_dump(mode="json"),
         }
 
     async def verify(self, state: RunState, runtime: Runtime[Toolbox]) -> RunState:
         box = runtime.context
         plan, graph = await self._current(state)
-        claims = []
+        outcomes = []
         for claim in map(Claim.model_validate, state["claims"]):
             await box.unpaused()
             if await plan.take_edits(graph, box):
                 return {"graph": graph.model_dump(mode="json")}
-            checked = await _verdict(claim, state["question"], box)
-            box.emit(
-                ClaimVerified(claim=checked.text, verdict=checked.verdict, reason=checked.reason)
-            )
-            claims.append(checked.model_dump(mode="json"))
+            outcomes.append(await checked(claim, state["question"], box))
+        findings = Findings.model_validate(state["findings"])
+        claims, findings = conclusions(graph, outcomes, findings, box)
         await plan.take_edits(graph, box)
-        return {"graph": graph.model_dump(mode="json"), "claims": claims}
+        return {
+            "graph": graph.model_dump(mode="json"),
+            "claims": [claim.model_dump(mode="json") for claim in claims],
+            "findings": findings.model_dump(mode="json"),
+        }
 
     async def _current(self, state: RunState) -> tuple[KeptPlan, ResearchGraph]:
         plan = KeptPlan(self._checkpointer, state["run_id"])
@@ -213,28 +215,3 @@ async def _grow(graph: ResearchGraph, plan: KeptPlan, box: Toolbox) -> None:
     elif added is not None:
         await plan.keep(graph)
         box.emit(PlanUpdated(graph=graph))
-
-
-async def _claims(graph: ResearchGraph, box: Toolbox) -> tuple[list[Claim], int]:
-    """The report's statements, and how many references led nowhere."""
-    dropped = sum(node.answer.dropped_citations for node in graph.nodes if node.answer)
-    try:
-        claims, lost = await write(graph, box.pages, box.engine, cancel=box.deadline)
-    except (OutputInvalid, PromptTooLong) as error:
-        box.emit(Warned(message=f"{error}; the sub-answers stand as they were found"))
-        claims, lost = claims_as_found(graph, box.pages), 0
-    except Cancelled:
-        box.cancel.check()
-        claims, lost = claims_as_found(graph, box.pages), 0
-    return claims, dropped + lost
-
-
-async def _verdict(claim: Claim, question: str, box: Toolbox) -> Claim:
-    """The verified claim, or the claim as ``unchecked`` with the reason."""
-    try:
-        return await verify(claim, question=question, engine=box.engine, cancel=box.deadline)
-    except (OutputInvalid, PromptTooLong) as error:
-        return claim.model_copy(update={"reason": str(error)})
-    except Cancelled:
-        box.cancel.check()
-        return claim.model_copy(update={"reason": "the budget ran out before it was checked"})

@@ -68,6 +68,17 @@ class CitedClaim(BaseModel):
     evidence: tuple[int, ...]
 
 
+class Disagreement(BaseModel):
+    """Two pieces of evidence (0-based numbers) that give different values for one question."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    evidence: int
+    value: str
+    other_evidence: int
+    other_value: str
+
+
 class SubAnswer(BaseModel):
     """What a searcher brought back: claims over its own evidence, best evidence first."""
 
@@ -81,6 +92,8 @@ class SubAnswer(BaseModel):
     evidence: tuple[Evidence, ...] = ()
     dropped_citations: int = 0
     """References to evidence that does not exist, dropped."""
+    disagreements: tuple[Disagreement, ...] = ()
+    """Where other evidence says otherwise than ``short``."""
 
     @property
     def text(self) -> str:

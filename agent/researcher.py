@@ -21,6 +21,7 @@ from .journal import journaled
 from .metering import MeteredEngine
 from .report import Report
 from .research import RunState, build_research
+from .routing import learn_score, routed
 from .run_history import RunHistory
 from .run_report import report_of
 from .run_store import RunFolder, RunRecord, RunStore
@@ -52,7 +53,10 @@ class RunOptions(TypedDict, total=False):
 
 
 class Researcher:
-    """Runs questions with one engine, one reader and a set of sources."""
+    """Runs questions with one engine, one reader and a set of sources.
+
+    ``others`` are engines that may answer in its place, where the effort routes questions.
+    """
 
     def __init__(
         self,
@@ -63,8 +67,9 @@ class Researcher:
         pages: PageLookup,
         runs: RunStore,
         effort: Effort | None = None,
+        others: Sequence[Engine] = (),
     ) -> None:
-        self._engine, self._reader = engine, reader
+        self._engines, self._reader = (engine, *others), reader
         self._sources, self._pages = tuple(sources), pages
         self._runs = runs
         self._effort = effort or Effort()
@@ -82,7 +87,7 @@ class Researcher:
             ServiceError: the model's endpoint failed before anything was answered.
             StorageError: the disk refused.
         """
-        return await self._go(self._new_run(question), options)
+        return await self._go(await self._new_run(question), options)
 
     async def follow_up(self, run_id: str, question: str, **options: Unpack[RunOptions]) -> Report:
         """Research ``question`` as a new run that looks at the pages of an earlier one as well.
@@ -92,7 +97,7 @@ class Researcher:
             RunError: there is no run ``run_id``, or several runs fit it.
         """
         earlier = self._runs.get(run_id).record.run_id
-        return await self._go(self._new_run(question, follows=earlier), options)
+        return await self._go(await self._new_run(question, follows=earlier), options)
 
     async def tabulate(
         self, query: str, wishes: TableWishes | None = None, **options: Unpack[RunOptions]
@@ -104,7 +109,7 @@ class Researcher:
             OutputInvalid: neither the query nor the model says which columns there are.
             SearchError: no source could be searched.
         """
-        return await self._go(self._new_run(query, table=wishes or TableWishes()), options)
+        return await self._go(await self._new_run(query, table=wishes or TableWishes()), options)
 
     async def resume(self, run_id: str, **options: Unpack[RunOptions]) -> Report:
         """Go on with a run that was stopped, from its last checkpoints; see :meth:`run`.
@@ -140,12 +145,24 @@ class Researcher:
         budget = self._effort.reading_budget
         return await self._reader.look(question, pages, evidence, budget=budget, cancel=cancel)
 
-    def _new_run(
+    async def learn(self, report: Report, score: float, *, cancel: Cancellation) -> None:
+        """Take a report's score, in [0, 1], into account when questions are routed.
+
+        Raises:
+            StorageError: it cannot be kept.
+            Cancelled: ``cancel`` was set meanwhile.
+        """
+        if self._effort.routing != "off":
+            await learn_score(report.question, report.model, score, cancel=cancel)
+
+    async def _new_run(
         self, question: str, *, table: TableWishes | None = None, follows: str | None = None
     ) -> RunFolder:
+        question = checked_question(question)
+        models = [engine.model_id for engine in self._engines]
         return self._runs.create(
-            checked_question(question),
-            model=self._engine.model_id,
+            question,
+            model=await routed(question, models, self._effort.routing),
             reader=self._reader.model_id,
             sources=tuple(source.name for source in self._sources),
             table=table,
@@ -167,7 +184,7 @@ class Researcher:
 
         log = folder.open_log(observe)
         box = Toolbox(
-            engine=MeteredEngine(self._engine, budget),
+            engine=MeteredEngine(self._engine_of(record), budget),
             reader=self._reader,
             sources=self._sources_of(record),
             pages=self._pages,
@@ -195,6 +212,13 @@ class Researcher:
                 log.emit(UsageUpdated(usage=budget.usage))
             unsubscribe()
             log.close()
+
+    def _engine_of(self, record: RunRecord) -> Engine:
+        """The engine that the run began with; the first where that one is not there any more."""
+        for engine in self._engines:
+            if engine.model_id == record.model:
+                return engine
+        return self._engines[0]
 
     def _sources_of(self, record: RunRecord) -> tuple[Source, ...]:
         if record.follows is None:

@@ -8,7 +8,7 @@ from typing import Any, cast
 
 from ..errors import RunError
 from ..evidence import Citation
-from .report import UNREAD_QUOTES, Claim, Report, RunProblem, Status, render_markdown
+from .report import UNREAD_QUOTES, Claim, Findings, Report, RunProblem, Status, render_markdown
 from .research import RunState
 from .research_graph import ResearchGraph
 from .run_history import RunHistory
@@ -29,6 +29,7 @@ def report_of(
     state = cast(RunState, values)
     graph = ResearchGraph.model_validate(state["graph"])
     claims = tuple(Claim.model_validate(claim) for claim in state["claims"])
+    findings = Findings.model_validate(state.get("findings", {}))
     status = _status(graph, claims, out_of_budget=box.deadline.cancelled)
     open_questions = tuple(node.text for node in graph.open)
     unread = _unread(graph, history, box) if status != "complete" else []
@@ -44,6 +45,10 @@ def report_of(
         markdown=render_markdown(
             claims,
             status=status,
+            answer=findings.answer,
+            contradictions=findings.contradictions,
+            repaired_claims=findings.repaired_claims,
+            removed_claims=findings.removed_claims,
             open_questions=open_questions,
             problems=[problem.message for problem in problems],
             warnings=history.warnings,
@@ -55,7 +60,12 @@ def report_of(
         usage=box.budget.usage,
         errors=problems,
         warnings=tuple(history.warnings),
-        dropped_citations=state.get("dropped_citations", 0),
+        answer=findings.answer,
+        agreement=findings.agreement,
+        contradictions=findings.contradictions,
+        dropped_citations=findings.dropped_citations,
+        repaired_claims=findings.repaired_claims,
+        removed_claims=findings.removed_claims,
         model=record.model,
         reader=record.reader,
         started_at=record.started_at,

@@ -4,29 +4,58 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Sequence
+from dataclasses import dataclass
 
 from ..errors import Cancelled, LeadlineError, SearchError
 from ..evidence import Page
 from .events import PageRead, PageRecalled, SearchFinished, SearchStarted, Warned
+from .rewriting.queries import Query
 from .sources import Source, fuse
 from .toolbox import Toolbox
+
+
+@dataclass(frozen=True, slots=True)
+class Searched:
+    """The pages of one round, best first, and which query found what."""
+
+    pages: tuple[Page, ...]
+    by_query: tuple[tuple[Query, tuple[str, ...]], ...]
+    """Each query with the ids of the pages that it found in any source."""
 
 
 async def find_pages(
     box: Toolbox, span_id: str, queries: Sequence[str], *, limit: int
 ) -> list[Page]:
-    """The best ``limit`` pages for ``queries``, charged to the budget.
+    """The best ``limit`` pages for ``queries``; see :func:`search`."""
+    weighted = [Query(text=query) for query in queries]
+    return list((await search(box, span_id, weighted, limit=limit)).pages)
+
+
+async def search(box: Toolbox, span_id: str, queries: Sequence[Query], *, limit: int) -> Searched:
+    """The best ``limit`` pages for ``queries``, fused by weight and rank, charged to the budget.
 
     Raises:
         SearchError: no source could be searched.
         Cancelled: the run's deadline was set.
     """
     jobs = [(source, query) for query in queries for source in box.sources]
-    results = await asyncio.gather(*(_find(box, span_id, *job, limit=2 * limit) for job in jobs))
-    rankings = [pages for pages in results if not isinstance(pages, LeadlineError)]
+    results = await asyncio.gather(
+        *(_find(box, span_id, source, query.text, limit=2 * limit) for source, query in jobs)
+    )
+    rankings: list[tuple[Query, list[Page]]] = []
+    errors: list[LeadlineError] = []
+    for (_, query), found in zip(jobs, results, strict=True):
+        if isinstance(found, LeadlineError):
+            errors.append(found)
+        else:
+            rankings.append((query, found))
     if not rankings:
-        raise _nothing_searched([error for error in results if isinstance(error, LeadlineError)])
-    pages = fuse(rankings, limit=limit)
+        raise _nothing_searched(errors)
+    pages = fuse(
+        [found for _, found in rankings],
+        limit=limit,
+        weights=[query.weight for query, _ in rankings],
+    )
     box.budget.charge(pages=len(pages))
     for page in pages:
         box.emit(
@@ -38,7 +67,10 @@ async def find_pages(
                 characters=len(page.text),
             )
         )
-    return pages
+    by_query = tuple(
+        (query, tuple(page.page_id for page in found[:limit])) for query, found in rankings
+    )
+    return Searched(tuple(pages), by_query)
 
 
 async def _find(

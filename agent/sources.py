@@ -51,8 +51,11 @@ class Source(Protocol):
         ...
 
 
-def fuse(rankings: Sequence[Sequence[Page]], *, limit: int) -> list[Page]:
+def fuse(
+    rankings: Sequence[Sequence[Page]], *, limit: int, weights: Sequence[float] | None = None
+) -> list[Page]:
     """The best ``limit`` pages of several rankings, fused by reciprocal rank."""
     pages = {page.page_id: page for ranking in rankings for page in ranking}
-    fused = reciprocal_rank_fusion([[page.page_id for page in ranking] for ranking in rankings])
+    ids = [[page.page_id for page in ranking] for ranking in rankings]
+    fused = reciprocal_rank_fusion(ids, weights)
     return [pages[page_id] for page_id, _ in fused[:limit]]

@@ -5,7 +5,7 @@ from __future__ import annotations
 import contextlib
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
-from typing import Protocol
+from typing import Literal, Protocol
 
 from ..budget import Budget
 from ..cancellation import Cancellation, unless_cancelled
@@ -16,6 +16,8 @@ from ..runtime.engine import Engine
 from ..runtime.reader import Reader, ReadingBudget
 from ..settings import READING_TOKENS
 from .events import Event
+from .rewriting.strategy import StrategyName
+from .routing import Routing
 from .sources import Source
 from .steering import Clarify, Steering
 
@@ -45,6 +47,55 @@ class Effort:
     """Spans brought back for one sub-question."""
     reading_tokens: int | None = READING_TOKENS
     """Tokens that attention reads for one sub-question; None reads all there is."""
+    feedback_on_thin_evidence: bool = True
+    """Search again not only for want of an answer, but for one that rests on little too."""
+    sufficiency: bool = False
+    """Ask the model how likely the passages hold the answer, which tells thin evidence."""
+    time_context: bool = True
+    """Search for a question about the present with the present date as well; costs no model call."""
+    rewording: bool = True
+    """Rewrite in other words, after a round that found too little, as the next five do."""
+    instruction_ensemble: bool = False
+    """Rewrite by several paraphrased instructions."""
+    intent_clusters: bool = False
+    """Rewrite for each intent that the question may have."""
+    retrieved_context: bool = False
+    """Rewrite with what was found so far in view."""
+    reasoning_expansion: bool = False
+    """Expand the question by the model's reasoning about it."""
+    rewrites_in_a_round: int = 2
+    """Strategies that rewrite for one round of searching, of those that are on."""
+    rewrite_first: bool = False
+    """Rewrite before the first search too, which costs a model call for each question."""
+    rewrite_bandit: bool = False
+    """Let what paid in earlier runs choose the strategies of a round, where more are on."""
+    flag_foreign_terms: bool = True
+    """Weigh down or drop rewrites with words that neither the question nor anything found has."""
+    votes: int = 0
+    """Short answers that are sampled to vote on the answer of a sub-question; 0 for none."""
+    verification: Literal["off", "code", "entailment", "selection"] = "entailment"
+    """How claims are checked: not, by their words alone, by asking whether their source entails
+    them, or by letting the model select the sentence that does."""
+    repair: bool = True
+    """Write a claim that its source does not bear out anew from that source, once."""
+    unsupported: Literal["mark", "remove"] = "remove"
+    """What becomes of claims that stay unsupported; those are marked that are all there is."""
+    contradictions: bool = True
+    """Look for sources that answer a sub-question differently."""
+    routing: Routing = "off"
+    """Let scored runs choose the model for a kind of question, where several are there."""
+
+    @property
+    def rewrites(self) -> tuple[StrategyName, ...]:
+        """The strategies that rewrite by a model and are on."""
+        switches: dict[StrategyName, bool] = {
+            "rewording": self.rewording,
+            "context": self.retrieved_context,
+            "reasoning": self.reasoning_expansion,
+            "intents": self.intent_clusters,
+            "instructions": self.instruction_ensemble,
+        }
+        return tuple(name for name, on in switches.items() if on)
 
     @property
     def reading_budget(self) -> ReadingBudget:

@@ -20,6 +20,7 @@ from ..evidence import Page
 from ..runtime.engine import Engine, GenerationRequest, Message
 from ..runtime.prompt_fitting import fit
 from ..runtime.structured import parse_object
+from .answer_match import word_f1
 from .cited_answers import resolves
 from .hop_questions import HopQuestion
 
@@ -139,6 +140,8 @@ class Research:
             cancel.check()
             seconds = time.monotonic() - started
             return HopAnswer("", f"failed: {error}", seconds, 0, evidence=tuple(read))
+        score = word_f1(report.answer, question.answers)
+        await self.researcher.learn(report, score, cancel=cancel)
         citations = [citation for claim in report.claims for citation in claim.citations]
         usage = report.usage
         return HopAnswer(

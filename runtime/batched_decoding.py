@@ -157,6 +157,13 @@ class BatchedDecoder:
         if answer.tokens_left <= 0:
             self._finish(running, by_model=False)
             return
+        if answer.wants_first_tokens:
+            answer.first_tokens = likeliest_tokens(
+                self._context.logits(row),
+                self._context.vocabulary_size,
+                answer.request.first_tokens,
+                piece=self._model.piece,
+            )
         token = running.sampler.sample(self._context, row)
         if self._model.ends_answer(token):
             self._finish(running, by_model=True)

@@ -37,6 +37,11 @@ class PendingAnswer:
         self._tokens = 0
 
     @property
+    def wants_first_tokens(self) -> bool:
+        """Whether the next token is the first and its likelihoods are asked for."""
+        return self._tokens == 0 and self.request.first_tokens > 0
+
+    @property
     def tokens_left(self) -> int:
         """Tokens that may still be sampled."""
         return self.request.max_tokens - self._tokens

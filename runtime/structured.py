@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections.abc import AsyncIterator, Callable
 from dataclasses import replace
 from typing import Final, TypeVar
 
@@ -10,7 +11,14 @@ from pydantic import BaseModel, ValidationError
 
 from ..cancellation import Cancellation
 from ..errors import OutputInvalid, PromptTooLong
-from .engine import Engine, Generation, GenerationRequest, Message
+from .engine import (
+    Engine,
+    Generation,
+    GenerationRequest,
+    Message,
+    TextDelta,
+    last_generation,
+)
 
 T = TypeVar("T", bound=BaseModel)
 
@@ -26,11 +34,13 @@ async def generate_object(
     *,
     cancel: Cancellation,
     attempts: int = 2,
+    on_text: Callable[[str], None] | None = None,
 ) -> T:
     """The answer to ``request`` as a ``model``, whose JSON schema the engine is held to.
 
     What code can repair is repaired: text around the JSON, and an answer that ``max_tokens`` cut
-    off inside a list. Otherwise the model is told what is wrong and asked again.
+    off inside a list. Otherwise the model is told what is wrong and asked again. ``on_text`` gets
+    each attempt's text as it grows; :func:`parse_growing` tells what of it is complete.
 
     Raises:
         OutputInvalid: no valid object came in ``attempts`` answers.
@@ -41,7 +51,7 @@ async def generate_object(
     problem = "nothing was asked"
     for attempt in range(attempts):
         try:
-            generation = await engine.generate(asked, cancel=cancel)
+            generation = await _generate(engine, asked, on_text, cancel)
         except PromptTooLong as error:
             if attempt == 0:
                 raise
@@ -69,6 +79,38 @@ def parse_object(generation: Generation, model: type[T]) -> T:
         if whole == text or generation.finish_reason != "length":
             raise
     return model.model_validate_json(whole)
+
+
+def parse_growing(text: str, model: type[T]) -> T | None:
+    """What of an answer that is still being decoded is complete: its closed objects and lists.
+
+    None while that is no ``model``.
+    """
+    try:
+        return model.model_validate_json(_without_cut_off_end(_json_part(text)))
+    except ValidationError:
+        return None
+
+
+async def _generate(
+    engine: Engine,
+    request: GenerationRequest,
+    on_text: Callable[[str], None] | None,
+    cancel: Cancellation,
+) -> Generation:
+    if on_text is None:
+        return await engine.generate(request, cancel=cancel)
+    tell = on_text
+
+    async def told() -> AsyncIterator[TextDelta | Generation]:
+        text = ""
+        async for item in engine.stream(request, cancel=cancel):
+            if isinstance(item, TextDelta):
+                text += item.text
+                tell(text)
+            yield item
+
+    return await last_generation(told())
 
 
 def _json_part(text: str) -> str:

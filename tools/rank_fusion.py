@@ -11,14 +11,16 @@ K = TypeVar("K", bound=Hashable)
 _RANK_OFFSET = 60
 
 
-def reciprocal_rank_fusion(rankings: Sequence[Sequence[K]]) -> list[tuple[K, float]]:
-    """Keys with their fused scores, best first: the sum of 1 / (60 + rank) over the rankings.
+def reciprocal_rank_fusion(
+    rankings: Sequence[Sequence[K]], weights: Sequence[float] | None = None
+) -> list[tuple[K, float]]:
+    """Keys with their fused scores, best first: the sum of weight / (60 + rank) over the rankings.
 
     Cormack, Clarke and Büttcher, "Reciprocal Rank Fusion", SIGIR 2009. Ties keep the order in
-    which the rankings name them.
+    which the rankings name them. ``weights`` are one for each ranking, 1 where there are none.
     """
     scores: dict[K, float] = defaultdict(float)
-    for ranking in rankings:
+    for ranking, weight in zip(rankings, weights or [1.0] * len(rankings), strict=True):
         for rank, key in enumerate(ranking, start=1):
-            scores[key] += 1 / (_RANK_OFFSET + rank)
+            scores[key] += weight / (_RANK_OFFSET + rank)
     return sorted(scores.items(), key=lambda item: -item[1])

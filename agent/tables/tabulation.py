@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Awaitable, Callable, Sequence
+from datetime import UTC, datetime
 from typing import Any, TypedDict
 
 from langgraph.checkpoint.base import BaseCheckpointSaver
@@ -18,9 +19,10 @@ from langgraph.runtime import Runtime
 from ...errors import Cancelled, OutputInvalid, PromptTooLong, SearchError
 from ...evidence import Page
 from ..events import CellsFilled, RowsFound, TablePlanned, UsageUpdated, Warned
-from ..query_rewriting import rewrite_queries
 from ..reading import read_pages
 from ..research_graph import same_question
+from ..rewriting.queries import rewritten_queries
+from ..rewriting.strategy import Rewritable
 from ..searching import find_pages
 from ..toolbox import Toolbox
 from . import page_tables
@@ -172,18 +174,13 @@ async def _next(state: TableState, box: Toolbox) -> TableState:
     if nothing_new or state.get("rounds", 0) >= box.effort.table_rounds:
         return {"queries": []}
     schema = TableSchema.model_validate(state["schema"])
-    try:
-        queries = await rewrite_queries(
-            f"{schema.subject} ({', '.join(schema.names)})",
-            tried=state.get("tried", []),
-            known=[],
-            engine=box.engine,
-            cancel=box.deadline,
-        )
-    except OutputInvalid as error:
-        box.emit(Warned(span_id=_SPAN, message=str(error)))
-        queries = []
-    return {"queries": queries}
+    asked = Rewritable(
+        question=f"{schema.subject} ({', '.join(schema.names)})",
+        today=datetime.now(UTC).date(),
+        tried=tuple(state.get("tried", [])),
+    )
+    queries = await rewritten_queries(asked, ["rewording"], box, span_id=_SPAN)
+    return {"queries": [query.text for query in queries]}
 
 
 async def _fill(state: TableState, box: Toolbox) -> TableState:

@@ -46,9 +46,10 @@ def written(*statements: tuple[str, list[int]]) -> str:
     return json.dumps({"statements": listed})
 
 
-SUPPORTED = '{"supported": true}'
-NOT_SUPPORTED = '{"supported": false}'
+SUPPORTED = "yes"
+NOT_SUPPORTED = "no"
 NOT_FOUND = answer(found=False)
+REWORDED = '{"queries": ["census of the town", "opening of the port"]}'
 ENOUGH = '{"enough": true, "question": ""}'
 
 

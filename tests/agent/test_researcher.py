@@ -29,6 +29,7 @@ from .conftest import (
     ENOUGH,
     NOT_FOUND,
     NOT_SUPPORTED,
+    REWORDED,
     SUPPORTED,
     answer,
     plan,
@@ -120,7 +121,8 @@ async def test_a_citation_that_does_not_exist_is_dropped_and_counted(
 async def test_a_number_that_no_source_has_is_not_supported_whatever_the_model_says(
     researcher_with: MakeResearcher,
 ) -> None:
-    engine = ScriptedEngine([answer(("The harbour was opened in 1911.", [1]))])
+    wrong = "The harbour was opened in 1911."
+    engine = ScriptedEngine([answer((wrong, [1])), REWORDED, answer((wrong, [1])), wrong])
     report = await researcher_with(engine).run("When was the harbour opened?")
     assert report.status == "partial"
     assert report.claims[0].verdict == "unsupported"
@@ -131,7 +133,8 @@ async def test_a_number_that_no_source_has_is_not_supported_whatever_the_model_s
 async def test_a_claim_that_the_model_does_not_find_in_its_source_is_marked(
     researcher_with: MakeResearcher,
 ) -> None:
-    engine = ScriptedEngine([answer(("The harbour is deep.", [1])), NOT_SUPPORTED])
+    deep = "The harbour is deep."
+    engine = ScriptedEngine([answer((deep, [1])), NOT_SUPPORTED, deep])
     report = await researcher_with(engine).run("Is the harbour deep?")
     assert report.status == "partial"
     assert report.claims[0].verdict == "unsupported"
@@ -140,9 +143,7 @@ async def test_a_claim_that_the_model_does_not_find_in_its_source_is_marked(
 async def test_no_answer_is_searched_again_in_other_words_and_then_said(
     researcher_with: MakeResearcher,
 ) -> None:
-    engine = ScriptedEngine(
-        [NOT_FOUND, '{"queries": ["population census", "inhabitants"]}', NOT_FOUND]
-    )
+    engine = ScriptedEngine([NOT_FOUND, REWORDED, NOT_FOUND])
     report = await researcher_with(engine).run("What is the population of Port Alder?")
     assert report.status == "failed"
     assert report.claims == ()

@@ -11,7 +11,7 @@ from leadline.cancellation import Cancellation
 from leadline.errors import EndpointError, OutputInvalid, PromptTooLong
 from leadline.runtime.engine import Generation, GenerationRequest, Message
 from leadline.runtime.scripted_engine import ScriptedEngine
-from leadline.runtime.structured import generate_object, parse_object
+from leadline.runtime.structured import generate_object, parse_growing, parse_object
 
 
 class Node(BaseModel):
@@ -27,8 +27,8 @@ GOOD = '{"nodes": [{"question": "Who wrote \\"Ulysses\\"?", "parents": []}]}'
 REQUEST = GenerationRequest((Message("user", "Plan this."),), 500)
 
 
-async def plan(engine: ScriptedEngine, **options: int) -> Plan:
-    return await generate_object(engine, REQUEST, Plan, cancel=Cancellation(), **options)
+async def plan(engine: ScriptedEngine, attempts: int = 2) -> Plan:
+    return await generate_object(engine, REQUEST, Plan, cancel=Cancellation(), attempts=attempts)
 
 
 async def test_the_schema_is_asked_for_and_the_answer_parsed() -> None:
@@ -123,3 +123,22 @@ def test_the_parts_of_json_that_look_like_brackets_are_left_alone() -> None:
     text = json.dumps({"nodes": [{"question": question, "parents": [1]}]})
     found = parse_object(Generation(text + " {", 1, 1, "stop"), Plan)
     assert found.nodes[0].question == question
+
+
+async def test_a_growing_answer_is_told_object_by_object() -> None:
+    nodes = [{"question": f"q{n}?", "parents": [n]} for n in range(3)]
+    told: list[int] = []
+
+    def count(text: str) -> None:
+        growing = parse_growing(text, Plan)
+        told.append(len(growing.nodes) if growing else 0)
+
+    engine = ScriptedEngine([json.dumps({"nodes": nodes})])
+    await generate_object(engine, REQUEST, Plan, cancel=Cancellation(), on_text=count)
+    assert told == sorted(told)
+    assert set(told) == {0, 1, 2, 3}
+
+
+@given(st.text())
+def test_no_growing_text_raises(text: str) -> None:
+    assert parse_growing(text, Plan) is None or "nodes" in text

@@ -78,14 +78,14 @@ async def tabulator(tmp_path: Path, store: PageStore, runs: RunStore) -> Callabl
     corpus = CorpusCatalogue(store=store).add("alderland", str(folder), embeddings=False)
     await corpus.update(cancel=Cancellation())
 
-    def make(engine: Engine, **effort: int) -> Researcher:
+    def make(engine: Engine, *, table_rounds: int = 3, parallel_searchers: int = 4) -> Researcher:
         return Researcher(
             engine=engine,
             reader=FirstStageReader(HybridRanker(None)),
             sources=[CorpusSource(corpus)],
             pages=store,
             runs=runs,
-            effort=Effort(**effort),
+            effort=Effort(table_rounds=table_rounds, parallel_searchers=parallel_searchers),
         )
 
     return make
