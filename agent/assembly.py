@@ -25,11 +25,13 @@ from ..settings import Settings
 from ..tools.corpus_catalogue import CorpusCatalogue
 from ..tools.fetch import Fetcher
 from ..tools.network_guard import NetworkGuard
+from ..tools.page_storage import EitherStore, PageStorage
 from ..tools.page_store import PageStore
 from ..tools.passage_ranker import HybridRanker
 from ..tools.search.configured import search_backends
 from ..tools.search.kept_search import KeptSearch, SearchAnswers
 from ..tools.search.multi_search import MultiSearch
+from ..tools.search.protocol import SearchBackend
 from ..tools.web_pages import Reuse, WebPages
 from .corpus_source import CorpusSource
 from .memory import Memory
@@ -61,15 +63,32 @@ class Wishes:
     """Offer the pages that earlier runs rested on, where the web is searched."""
 
 
+@dataclass(frozen=True, slots=True)
+class Parts:
+    """What a programme brings along in place of what the settings name, and closes itself."""
+
+    engine: Engine | None = None
+    reader: Reader | None = None
+    search: Sequence[SearchBackend] = ()
+    """Backends to ask where the web is searched; their results are not kept."""
+    sources: Sequence[Source] = ()
+    """Searched beside corpora and the web."""
+    pages: PageStorage | None = None
+    """Keeps the pages of the web; those of corpora and files are on this machine all the same."""
+
+
 @asynccontextmanager
 async def open_researcher(
     wishes: Wishes,
+    parts: Parts = Parts(),
     *,
     cancel: Cancellation,
     progress: Progress,
     warn: Callable[[str], None],
 ) -> AsyncIterator[Researcher]:
     """A researcher whose models are loaded and whose corpora are up to date.
+
+    It may run many questions at once, which share its models.
 
     Raises:
         ConfigError: a setting names something that does not exist.
@@ -80,17 +99,24 @@ async def open_researcher(
     settings = wishes.settings
     async with AsyncExitStack() as stack:
         # Missing models are found out before corpora are indexed for minutes.
-        engine = await open_engine(settings)
-        stack.push_async_callback(engine.aclose)
-        others = [] if wishes.effort.routing == "off" else other_engines(settings)
+        engine = parts.engine
+        if engine is None:
+            engine = await open_engine(settings)
+            stack.push_async_callback(engine.aclose)
+        if parts.reader is None and settings.reader not in FIRST_STAGE_IDS:
+            resolve(settings.reader)
+        alone = parts.engine is not None or wishes.effort.routing == "off"
+        others = [] if alone else other_engines(settings)
         for other in others:
             stack.push_async_callback(other.aclose)
-        reader_files = None if settings.reader in FIRST_STAGE_IDS else resolve(settings.reader)
         store = PageStore(locations().pages)
         stack.callback(store.close)
         stack.push_async_callback(_trimmed, store, settings, warn)
-        embedder = await open_embedder(settings, warn=warn)
-        sources: list[Source] = []
+        pages = store if parts.pages is None else EitherStore(parts.pages, store)
+        embedder = None
+        if parts.reader is None or wishes.corpora:
+            embedder = await open_embedder(settings, warn=warn)
+        sources = list(parts.sources)
         catalogue = CorpusCatalogue(store=store, embedder=embedder)
         for name in wishes.corpora:
             corpus = catalogue.open_any(name)
@@ -112,26 +138,26 @@ async def open_researcher(
             fetcher = await stack.enter_async_context(Fetcher(guard, cache=locations().web))
             answers = SearchAnswers(locations().web)
             stack.callback(answers.close)
-            backends = [
+            backends = parts.search or [
                 KeptSearch(backend, answers, reuse) for backend in search_backends(settings)
             ]
             sources.append(
-                WebSource(MultiSearch(backends, on_warning=warn), WebPages(fetcher, store, reuse))
+                WebSource(MultiSearch(backends, on_warning=warn), WebPages(fetcher, pages, reuse))
             )
             if wishes.memory:
                 memory = Memory(locations().memory, embedder=embedder)
                 stack.callback(memory.close)
                 sources.append(MemorySource(memory, RunStore(locations().runs), store))
-        windows = WindowStore(disk_bytes=int(settings.window_cache_gb * 1e9), warn=warn)
-        stack.callback(windows.close)
-        reader = await open_reader(
-            reader_files, embedder, windows, cancel=cancel, progress=progress
-        )
+        reader = parts.reader
+        if reader is None:
+            reader = await stack.enter_async_context(
+                open_kept_reader(settings, embedder, cancel=cancel, progress=progress, warn=warn)
+            )
         yield Researcher(
             engine=engine,
             reader=reader,
             sources=sources,
-            pages=store,
+            pages=pages,
             runs=RunStore(wishes.runs) if wishes.runs else open_runs(settings),
             effort=replace(wishes.effort, reading_tokens=settings.reading_tokens),
             others=others,
@@ -189,6 +215,29 @@ async def open_embedder(settings: Settings, *, warn: Callable[[str], None]) -> E
         warn(f"searching by words alone: {error}")
         return None
     return await asyncio.to_thread(Embedder, files.folder, model_id=files.id)
+
+
+@asynccontextmanager
+async def open_kept_reader(
+    settings: Settings,
+    embedder: Embedder | None,
+    *,
+    cancel: Cancellation,
+    progress: Progress,
+    warn: Callable[[str], None],
+) -> AsyncIterator[Reader]:
+    """The reader that the settings name, which keeps what it reads for the next question.
+
+    Raises:
+        ModelError: its model is not here or cannot be used.
+        Cancelled: ``cancel`` was set meanwhile.
+    """
+    files = None if settings.reader in FIRST_STAGE_IDS else resolve(settings.reader)
+    windows = WindowStore(disk_bytes=int(settings.window_cache_gb * 1e9), warn=warn)
+    try:
+        yield await open_reader(files, embedder, windows, cancel=cancel, progress=progress)
+    finally:
+        windows.close()
 
 
 async def open_reader(

@@ -3,15 +3,17 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from datetime import datetime
-from typing import Literal
+from typing import Any, Literal, Self
 
-from pydantic import BaseModel, ConfigDict
+from pydantic import BaseModel, ConfigDict, ValidationError
 
 from ..budget import Usage
+from ..errors import InputError
 from ..evidence import Citation
 from ..tools.quarantine import safe_markdown
+from . import report_forms
 from .citation_numbers import CitationNumbers
 from .tables.wide_table import WideTable
 
@@ -106,6 +108,51 @@ class Report(_Value):
     reader: str = ""
     started_at: datetime
     finished_at: datetime
+
+    def to_dict(self) -> dict[str, Any]:
+        """Plain data, as ``--json`` prints it; :meth:`from_dict` takes it back."""
+        return self.model_dump(mode="json")
+
+    @classmethod
+    def from_dict(cls, data: Mapping[str, object]) -> Self:
+        """The report that :meth:`to_dict` was made of.
+
+        Raises:
+            InputError: ``data`` is no report's.
+        """
+        try:
+            return cls.model_validate(data)
+        except ValidationError as error:
+            raise InputError(
+                f"this is no report ({error.error_count()} fields do not fit)",
+                remedy="give what Report.to_dict or `leadline … --json` made",
+            ) from error
+
+    def to_markdown(self) -> str:
+        """The report with numbered citations and its sources, as the command line prints it."""
+        return self.markdown
+
+    def to_html(self) -> str:
+        """The report as an HTML page of its own, which loads nothing."""
+        return report_forms.html_page(self)
+
+    def to_csv(self) -> str:
+        """The table where there is one; otherwise the claims, a row for each citation."""
+        return report_forms.csv_text(self)
+
+    def to_pandas(self) -> Any:
+        """What :meth:`to_csv` writes, as a ``pandas.DataFrame``; missing cells are NA.
+
+        Raises:
+            MissingExtra: pandas is not installed.
+        """
+        return report_forms.data_frame(self)
+
+    def _repr_markdown_(self) -> str:
+        return self.markdown
+
+    def _repr_html_(self) -> str:
+        return report_forms.html_fragment(self)
 
 
 def render_markdown(

@@ -5,10 +5,10 @@ from __future__ import annotations
 from ..evidence import Page
 from .extraction import extract
 from .fetch import FetchedPage
-from .page_store import PageStore
+from .page_storage import PageStorage
 
 
-def keep(fetched: FetchedPage, store: PageStore) -> Page:
+def keep(fetched: FetchedPage, store: PageStorage) -> Page:
     """Extract the text of ``fetched`` and put both into ``store``. Blocks: run it in a thread.
 
     Raises:

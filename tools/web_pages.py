@@ -13,7 +13,7 @@ from ..evidence import Page
 from .fetch import Fetcher
 from .intake import keep
 from .network_guard import redacted
-from .page_store import PageStore
+from .page_storage import PageStorage
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,7 +36,7 @@ class WebPages:
     """Opens pages of the web, each fetch of them kept in ``store``."""
 
     fetcher: Fetcher
-    store: PageStore
+    store: PageStorage
     reuse: Reuse = Reuse()
 
     async def open(self, url: str, *, cancel: Cancellation, confirm: bool = False) -> Page:

@@ -153,11 +153,11 @@ def _csv(table: WideTable) -> str:
     writer = csv.writer(text)
     writer.writerow(table.table_schema.names)
     for row in table.rows:
-        writer.writerow([_harmless(row[name].value) for name in table.table_schema.names])
+        writer.writerow([harmless(row[name].value) for name in table.table_schema.names])
     return text.getvalue()
 
 
-def _harmless(value: str) -> str:
+def harmless(value: str) -> str:
     """``value`` so that a spreadsheet takes it for text, never for a formula of a stranger's."""
     is_number = value.replace(",", "").replace(".", "", 1).lstrip("+-").isdigit()
     return f"'{value}" if value.startswith(_FORMULA_STARTS) and not is_number else value

@@ -2,7 +2,8 @@
 
     LeadlineError
     ├── ConfigError            a setting or an argument that cannot be used
-    │   └── MissingKey         a service needs a key that is not set
+    │   ├── MissingKey         a service needs a key that is not set
+    │   └── MissingExtra       a package that an extra brings is not installed
     ├── InputError             a question, a file or a folder that cannot be used
     ├── ServiceError           something outside this process did not do its part
     │   ├── DownloadError      a model could not be fetched from any of its sources
@@ -46,6 +47,10 @@ class ConfigError(LeadlineError):
 
 class MissingKey(ConfigError):
     """A service needs a key that is not set."""
+
+
+class MissingExtra(ConfigError):
+    """A package that an extra brings is not installed."""
 
 
 class InputError(LeadlineError):

@@ -6,23 +6,18 @@ import asyncio
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
-from pathlib import Path
 
 from ..agent.assembly import open_embedder, open_reader
 from ..cancellation import Cancellation
-from ..errors import ConfigError, InputError
+from ..errors import ConfigError
 from ..evidence import Page
 from ..progress import Progress
 from ..runtime.catalogue import resolve
 from ..runtime.heatmap import HeadMap, Looker
 from ..runtime.reader import FIRST_STAGE_IDS, Reader, Reading, ReadingBudget
-from ..safe_text import safe_line
 from ..settings import Settings
-from ..threads import in_thread
-from ..tools.fetch import Fetcher
-from ..tools.intake import keep
-from ..tools.local_files import FolderPages, page_of_bytes, page_of_file, pages_of_folder
-from ..tools.network_guard import NetworkGuard
+from ..tools.local_files import FolderPages, page_of_bytes
+from ..tools.page_opening import pages_at
 from ..tools.page_store import PageStore
 from .terminal import warn
 
@@ -96,42 +91,23 @@ async def read_source(
 async def _pages(
     request: ReadingRequest, store: PageStore, cancel: Cancellation, progress: Progress
 ) -> FolderPages:
-    if request.source.lower().startswith(("http://", "https://")):
-        page = await _fetched(request.source, store, request.settings.allow_hosts, cancel)
-        return FolderPages((page,), ())
-    return await in_thread(lambda stop: _local_pages(request, store, stop, progress), cancel=cancel)
-
-
-def _local_pages(
-    request: ReadingRequest, store: PageStore, cancel: Cancellation, progress: Progress
-) -> FolderPages:
-    path = Path(request.source)
-    if request.source == STDIN:
-        page = page_of_bytes(
-            request.stdin,
+    if request.source != STDIN:
+        return await pages_at(
+            request.source,
             store,
-            name=_STDIN_NAME,
-            url=_STDIN_URL,
-            fetched_at=datetime.now(UTC),
+            allow_hosts=request.settings.allow_hosts,
+            cancel=cancel,
+            progress=progress,
         )
-    elif path.is_dir():
-        return pages_of_folder(path, store, cancel=cancel, progress=progress)
-    elif not path.exists():
-        raise InputError(
-            f"there is no file or folder '{safe_line(request.source)}'",
-            remedy="name one, give a full http(s) address, or - for standard input",
-        )
-    else:
-        page = page_of_file(path, store)
+    page = await asyncio.to_thread(
+        page_of_bytes,
+        request.stdin,
+        store,
+        name=_STDIN_NAME,
+        url=_STDIN_URL,
+        fetched_at=datetime.now(UTC),
+    )
     return FolderPages((page,), ())
-
-
-async def _fetched(
-    url: str, store: PageStore, allow_hosts: Sequence[str], cancel: Cancellation
-) -> Page:
-    async with Fetcher(NetworkGuard(allow_hosts=allow_hosts)) as fetcher:
-        fetched = await fetcher.fetch(url, cancel=cancel)
-    return await asyncio.to_thread(keep, fetched, store)
 
 
 async def _look(

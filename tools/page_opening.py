@@ -1,0 +1,59 @@
+"""The pages at a path or an address, opened and kept."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+from collections.abc import Sequence
+from pathlib import Path
+
+from ..cancellation import Cancellation
+from ..errors import InputError
+from ..evidence import Page
+from ..progress import Progress, silent
+from ..threads import in_thread
+from .corpus_sources import printable
+from .fetch import Fetcher
+from .intake import keep
+from .local_files import FolderPages, page_of_file, pages_of_folder
+from .network_guard import NetworkGuard
+from .page_store import PageStore
+
+
+async def pages_at(
+    source: str,
+    store: PageStore,
+    *,
+    allow_hosts: Sequence[str] = (),
+    cancel: Cancellation,
+    progress: Progress = silent,
+) -> FolderPages:
+    """What is at ``source``: a file, every file of a folder, or an http(s) address.
+
+    Raises:
+        InputError: there is nothing at ``source``, or nothing with text.
+        ExtractionError: the file has no text.
+        FetchError: the address cannot be fetched.
+        StorageError: the disk refused.
+        Cancelled: ``cancel`` was set meanwhile.
+    """
+    if source.lower().startswith(("http://", "https://")):
+        async with Fetcher(NetworkGuard(allow_hosts=allow_hosts)) as fetcher:
+            fetched = await fetcher.fetch(source, cancel=cancel)
+        return _one(await asyncio.to_thread(keep, fetched, store))
+    path = Path(source)
+    if os.path.isdir(path):
+        return await in_thread(
+            lambda stop: pages_of_folder(path, store, cancel=stop, progress=progress),
+            cancel=cancel,
+        )
+    if not os.path.exists(path):
+        raise InputError(
+            f"there is no file or folder '{printable(source)}'",
+            remedy="name one, give a full http(s) address, or - for standard input",
+        )
+    return _one(await in_thread(lambda stop: page_of_file(path, store), cancel=cancel))
+
+
+def _one(page: Page) -> FolderPages:
+    return FolderPages((page,), ())
