@@ -31,9 +31,9 @@ from .int8_layers import usable_int8_layers
 from .likelihood import LikelihoodRanker
 from .passages import Passage, merged_spans, split_pages
 from .reader import PassageRanker, Reading, ReadingBudget, first_stage_scores
-from .sentence_runs import best_run
+from .sentence_runs import sentence_runs
 from .tokenizer import TextTokenizer
-from .tournament import Tournament
+from .tournament import Found, Tournament
 from .turns import Turns
 from .window_attention import WindowAttention
 from .window_store import WindowStore
@@ -134,24 +134,28 @@ class AttentionReader:
             )
             with self._turns.take(stop):
                 ranked = tournament.run(budget.window_tokens, stop, progress)
-            pieces = [
-                (
-                    best_run(
-                        found.passage,
-                        self._attention.windows.offsets(found.passage),
-                        found.columns,
-                        budget.evidence_chars,
-                    ),
-                    found.score,
-                )
-                for found in ranked[: budget.evidence]
-            ]
+            pieces = self._pieces(ranked[: budget.evidence], budget)
             evidence = merged_spans(question, pieces, max_chars=budget.evidence_chars)
             return Reading(evidence, tournament.read_tokens, time.monotonic() - started)
 
         return [
             await in_thread(partial(read_one, question), cancel=cancel) for question in questions
         ]
+
+    def _pieces(
+        self, ranked: Sequence[Found], budget: ReadingBudget
+    ) -> list[tuple[Passage, float]]:
+        """As many pieces as the budget has room for, best first.
+
+        A passage that is too long for one shares its score out among its pieces: the one that
+        attracts most may miss what the passage was found for.
+        """
+        pieces = []
+        for found in ranked:
+            offsets = self._attention.windows.offsets(found.passage)
+            runs = sentence_runs(found.passage, offsets, found.columns, budget.evidence_chars)
+            pieces += [(run, found.score * share) for run, share in runs]
+        return sorted(pieces, key=lambda piece: -piece[1])[: budget.evidence]
 
     async def rank(
         self,
