@@ -59,8 +59,8 @@ class InfiniRetriMethod(ReaderMethod):
 
 
 async def open_attention(name: str, bench: Bench) -> ReadingMethod:
-    """``heads`` or ``icr`` on the model that reads; over a pool ``heads+likelihood`` also ranks by
-    that.
+    """``heads`` or ``icr`` on the model that reads; ``heads+likelihood`` is all that the reader
+    does, in one window as well.
 
     Raises:
         ModelError: it is not here or cannot be used.
@@ -76,7 +76,8 @@ async def open_attention(name: str, bench: Bench) -> ReadingMethod:
         cancel=bench.cancel,
         progress=bench.progress,
     )
-    return AttentionMethod(name, reader, window_tokens=settings.reading_tokens)
+    kind = ReaderMethod if likelihood else AttentionMethod
+    return kind(name, reader, window_tokens=settings.reading_tokens)
 
 
 async def open_infiniretri(name: str, bench: Bench) -> ReadingMethod:
