@@ -9,10 +9,11 @@ from pydantic import BaseModel, ConfigDict, Field, TypeAdapter
 
 from ..budget import Limits, Usage
 from ..evidence import Evidence
-from .report import Claim, Report, Verdict
+from .report import Claim, Contradiction, Report, Verdict
 from .research_graph import NodeState, Refusal, ResearchGraph
 from .steering import PlanEdit
 from .tables.schema import TableSchema
+from .tables.wide_table import Cell
 
 
 class _Event(BaseModel):
@@ -140,6 +141,13 @@ class ClaimVerified(_Event):
     reason: str = ""
 
 
+class ContradictionFound(_Event):
+    """Two sources answer one question differently."""
+
+    kind: Literal["contradiction.found"] = "contradiction.found"
+    contradiction: Contradiction
+
+
 class TablePlanned(_Event):
     kind: Literal["table.planned"] = "table.planned"
     table_schema: TableSchema
@@ -164,6 +172,15 @@ class CellsFilled(_Event):
     filled: int
     cells: int
     rows: int
+
+
+class RowChanged(_Event):
+    """A row of a table as it stands by now, in the order of the table's columns."""
+
+    kind: Literal["row.changed"] = "row.changed"
+    key: tuple[str, ...]
+    """What tells the row apart: its key columns, normalised."""
+    cells: tuple[Cell, ...]
 
 
 class UsageUpdated(_Event):
@@ -199,9 +216,11 @@ Event = Annotated[
     | EvidenceFound
     | ClaimDrafted
     | ClaimVerified
+    | ContradictionFound
     | TablePlanned
     | RowsFound
     | CellsFilled
+    | RowChanged
     | UsageUpdated
     | Warned
     | RunFinished,
