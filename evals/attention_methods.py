@@ -6,7 +6,7 @@ from collections.abc import Sequence
 
 from ..cancellation import Cancellation
 from ..progress import Progress, silent
-from ..runtime.attention_reader import AttentionReader
+from ..runtime.attention_reader import AttentionReader, attention_method, open_decoder
 from ..runtime.catalogue import resolve
 from ..runtime.gguf_weights import convert
 from ..runtime.infiniretri import InfiniRetri
@@ -59,21 +59,25 @@ class InfiniRetriMethod(ReaderMethod):
 
 
 async def open_attention(name: str, bench: Bench) -> ReadingMethod:
-    """``heads`` or ``icr`` on the model that reads.
+    """``heads`` or ``icr`` on the model that reads; ``heads+likelihood`` is all that the reader
+    does, in one window as well.
 
     Raises:
         ModelError: it is not here or cannot be used.
         ReadingError: it has no head table.
     """
     settings = bench.settings
+    method, _, likelihood = name.partition("+")
     reader = await AttentionReader.open(
         resolve(settings.reader),
         await bench.first_stage(),
-        method=name,
+        method=method,
+        likelihood=bool(likelihood),
         cancel=bench.cancel,
         progress=bench.progress,
     )
-    return AttentionMethod(name, reader, window_tokens=settings.reading_tokens)
+    kind = ReaderMethod if likelihood else AttentionMethod
+    return kind(name, reader, window_tokens=settings.reading_tokens)
 
 
 async def open_infiniretri(name: str, bench: Bench) -> ReadingMethod:
@@ -100,12 +104,14 @@ async def open_likelihood(name: str, bench: Bench) -> ReadingMethod:
 
     Raises:
         ModelError: it is not here or cannot be used.
+        ReadingError: it has no head table, which says what may be int8.
     """
     files = resolve(bench.settings.reader)
 
     def work(stop: Cancellation) -> LikelihoodRanker:
         model = convert(files.weights, sha256=files.sha256, cancel=stop, progress=bench.progress)
-        return LikelihoodRanker.load(model)
+        decoder = open_decoder(model, attention_method(model, "heads"), likelihood=True)
+        return LikelihoodRanker(decoder, TextTokenizer(model.tokenizer))
 
     ranker = await in_thread(work, cancel=bench.cancel)
     return RankerMethod(name, files.id, ranker)

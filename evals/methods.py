@@ -47,6 +47,7 @@ METHODS: dict[str, Opener] = {
     "infiniretri": open_infiniretri,
     "icr": open_attention,
     "heads": open_attention,
+    "heads+likelihood": open_attention,
     "likelihood": open_likelihood,
     "reader": _open_reader,
 }

@@ -1,7 +1,8 @@
 """Our InfiniRetri beside the published package: the same sentences kept, at what cost?
 
 Both read MuSiQue's questions in processes of their own, on the same weights: in one window as many
-of a question's paragraphs as fit it, in a few windows all of them.
+of a question's paragraphs as fit it, in a few windows all of them. What the heads that are read with
+by default cost on the same text stands beside them.
 """
 
 from __future__ import annotations
@@ -22,7 +23,12 @@ ONE_WINDOW_CHARS = 3000
 """Less than a window of 1,024 tokens holds."""
 
 _SETS = {"one window": ONE_WINDOW_CHARS, "a few windows": None}
-_METHODS: dict[Implementation, str] = {"published": "infini-retri 0.0.3", "leadline": "infiniretri"}
+_METHODS: dict[Implementation, str] = {
+    "published": "infini-retri 0.0.3",
+    "leadline": "infiniretri",
+    "heads on torch": "heads, torch alone",
+    "heads": "heads",
+}
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,7 +48,7 @@ def compare(
     cancel: Cancellation,
     progress: Progress,
 ) -> Comparison:
-    """Read the first ``limit`` questions of ``folder`` with both. Blocks.
+    """Read the first ``limit`` questions of ``folder`` with each. Blocks.
 
     Raises:
         ConfigError: the data or the package is not here.
@@ -55,13 +61,14 @@ def compare(
     require_package()
     scores: list[Score] = []
     tokens: dict[str, int] = {}
+    total = len(_METHODS) * len(_SETS)
     for step, (set_name, max_chars) in enumerate(_SETS.items()):
         cases = [(item.question, text_of(item, max_chars)) for item in questions]
         found: dict[Implementation, MeasuredRuns] = {}
         for place, implementation in enumerate(_METHODS):
             cancel.check()
             found[implementation] = measure(implementation, files, cases, precision=precision)
-            progress("reading", 2 * step + place + 1, 2 * len(_SETS), "runs")
+            progress("reading", len(_METHODS) * step + place + 1, total, "runs")
         scores += _scores(set_name, files.id, cases, found)
         tokens[set_name] = sum(run.text_tokens for run in found["leadline"].runs)
     return Comparison(tuple(scores), tokens)
@@ -87,13 +94,14 @@ def _scores(
     shared = [agreement(theirs, ours) for theirs, ours in pairs]
     for implementation, method in _METHODS.items():
         measured = found[implementation]
+        keeps = implementation in ("published", "leadline")
         for (question, _), run, share in zip(cases, measured.runs, shared, strict=True):
             yield Score(
                 method=method,
                 model=model,
                 sets=(set_name,),
                 question=question,
-                shares={"same pieces kept": share},
+                shares={"same pieces kept": share} if keeps else {},
                 costs={
                     "tokens/s": run.text_tokens / run.seconds,
                     "tokens/cpu-s": run.text_tokens / run.cpu_seconds,

@@ -1,4 +1,4 @@
-"""The published InfiniRetri package and ours on the same weights, for comparison.
+"""The published InfiniRetri package and ours on the same weights, for comparison; and our heads.
 
 ``infini-retri`` 0.0.3 and what it imports without declaring it (scipy, seaborn, matplotlib,
 tiktoken) are no dependency of ours: where they are not installed, :func:`why_not` says so.
@@ -19,6 +19,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal
 
+from ..cancellation import Cancellation
 from ..errors import ConfigError, ReadingError
 from ..runtime.catalogue import ModelFiles
 from ..runtime.converted_model import ConvertedModel
@@ -27,8 +28,10 @@ from .library_model import Precision, chat_template, library_model, torch_dtype
 
 PACKAGE = "infini_retri"
 
-Implementation = Literal["published", "leadline"]
+Implementation = Literal["published", "leadline", "heads", "heads on torch"]
+"""The package, our InfiniRetri, and our heads: as fast as this machine can, and on torch alone."""
 
+_PASSAGE_CHARS = 1000
 _WARM_UP = "The lead line sounds the depth under the keel. "
 
 
@@ -202,6 +205,55 @@ class OwnReader:
         )
 
 
+class HeadsReader:
+    """The calibrated heads over the windows of a text, each asked apart; no pieces are kept.
+
+    ``torch_only`` does without compiled kernels and int8.
+
+    Raises:
+        ReadingError: no head table is known for the model.
+    """
+
+    def __init__(
+        self, model: ConvertedModel, *, torch_only: bool, window_tokens: int = 1024
+    ) -> None:
+        from ..kernels import reference
+        from ..runtime.attention_reader import attention_method, open_decoder
+        from ..runtime.decoder import Decoder
+        from ..runtime.tokenizer import TextTokenizer
+        from ..runtime.window_attention import WindowAttention
+        from ..runtime.windows import WindowBuilder
+
+        method = attention_method(model, "heads")
+        if torch_only:
+            decoder = Decoder(model, last_layer=method.exit_layer, kernels=reference)
+        else:
+            decoder = open_decoder(model, method)
+        self._tokenizer = TextTokenizer(model.tokenizer)
+        self._attention = WindowAttention(decoder, WindowBuilder(self._tokenizer), method)
+        self._window_tokens = window_tokens
+
+    def read(self, question: str, text: str) -> ReaderRun:
+        """As :meth:`PublishedReader.read`, without pieces."""
+        from ..runtime.made_pages import made_page
+        from ..runtime.passages import split_pages
+
+        started = _Watch.now()
+        builder = self._attention.windows
+        passages = split_pages([made_page("", text)], max_chars=_PASSAGE_CHARS)
+        windows = [builder.build(run) for run in builder.split(passages, self._window_tokens)]
+        asked = self._attention.ask(windows, [question], cancel=Cancellation())
+        took = _Watch.now().since(started)
+        return ReaderRun(
+            kept=(),
+            seconds=took.wall,
+            cpu_seconds=took.cpu,
+            text_tokens=len(self._tokenizer.encode(text).ids),
+            read_tokens=asked.read_tokens,
+            windows=len(windows),
+        )
+
+
 def measure(
     implementation: Implementation,
     files: ModelFiles,
@@ -257,12 +309,14 @@ def _measured(
     precision: Precision,
 ) -> MeasuredRuns:
     model = convert(files.weights, sha256=files.sha256)
-    reader: PublishedReader | OwnReader
+    reader: PublishedReader | OwnReader | HeadsReader
     if implementation == "published":
         template = chat_template(files.weights)
         reader = PublishedReader(model, chat_template=template, precision=precision)
-    else:
+    elif implementation == "leadline":
         reader = OwnReader(model, precision=precision)
+    else:
+        reader = HeadsReader(model, torch_only=implementation == "heads on torch")
     reader.read("How deep is it?", _WARM_UP)
     runs = tuple(reader.read(question, text) for question, text in cases)
     return MeasuredRuns(runs, _peak_bytes())

@@ -31,20 +31,24 @@ class Timing:
 
 
 def time_interleaved(
-    calls: Mapping[str, Callable[[], object]], *, rounds: int, cancel: Cancellation
+    calls: Mapping[str, Callable[[], object]],
+    *,
+    rounds: int,
+    warm_up: bool = True,
+    cancel: Cancellation,
 ) -> dict[str, Timing]:
-    """Each call once unmeasured, then each in turn, ``rounds`` times.
+    """Each call once unmeasured to warm up, then each in turn, ``rounds`` times.
 
     Raises:
         Cancelled: ``cancel`` was set meanwhile.
     """
     taken: dict[str, list[float]] = {name: [] for name in calls}
-    for round_ in range(rounds + 1):
+    for measured in [False] * warm_up + [True] * rounds:
         for name, call in calls.items():
             cancel.check()
             started = time.perf_counter()
             call()
-            if round_:
+            if measured:
                 taken[name].append(time.perf_counter() - started)
     return {name: Timing(tuple(seconds)) for name, seconds in taken.items()}
 

@@ -24,6 +24,8 @@ class AttentionMethod:
 
     name: str
     heads: tuple[Head, ...]
+    int8_layers: tuple[int, ...] = ()
+    """Layers that may be int8 without changing what these heads find."""
     rows: Literal["question", "all"] = "all"
     """Rows that are asked: the question's own, or also the instruction's and the turn's end."""
     drop_low: bool = False
@@ -59,7 +61,8 @@ class AttentionMethod:
 
 def calibrated_heads(table: HeadTable) -> AttentionMethod:
     """A few heads of the middle layers (QRHead, arXiv 2506.09944): the default."""
-    return AttentionMethod("heads", tuple(table.decoder_heads))
+    heads = tuple(table.decoder_heads)
+    return AttentionMethod("heads", heads, int8_layers=table.int8_layers)
 
 
 def in_context_reranking(config: DecoderConfig) -> AttentionMethod:

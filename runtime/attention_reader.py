@@ -1,8 +1,7 @@
 """Reading by attention: what the heads of a small model look at when the question is asked.
 
 Softmax scores of different windows cannot be compared, so what is read apart only proposes: the
-best of it meet in one window, which decides. Where there are more passages than one window holds,
-that window is read twice (:mod:`.tournament`).
+best of it meet in one window, which decides (:mod:`.tournament`).
 """
 
 from __future__ import annotations
@@ -29,11 +28,12 @@ from .gguf_weights import convert
 from .heads import find_head_table
 from .heatmap import HeadMap
 from .int8_layers import usable_int8_layers
+from .likelihood import LikelihoodRanker
 from .passages import Passage, merged_spans, split_pages
 from .reader import PassageRanker, Reading, ReadingBudget, first_stage_scores
-from .sentence_runs import best_run
+from .sentence_runs import sentence_runs
 from .tokenizer import TextTokenizer
-from .tournament import Tournament
+from .tournament import Found, Tournament
 from .turns import Turns
 from .window_attention import WindowAttention
 from .window_store import WindowStore
@@ -48,11 +48,20 @@ METHODS = ("heads", "icr")
 class AttentionReader:
     """A :class:`~.reader.Reader` on an attention method of a decoder.
 
-    Reads of several tasks take turns: one window uses all cores.
+    Reads of several tasks take turns: one window uses all cores. With ``likelihood`` the best
+    passages are also ranked by it.
     """
 
-    def __init__(self, attention: WindowAttention, ranker: PassageRanker, *, model_id: str) -> None:
+    def __init__(
+        self,
+        attention: WindowAttention,
+        ranker: PassageRanker,
+        *,
+        model_id: str,
+        likelihood: LikelihoodRanker | None = None,
+    ) -> None:
         self.model_id = model_id
+        self._likelihood = likelihood
         self._attention = attention
         self._ranker = ranker
         self._turns = Turns()
@@ -67,6 +76,7 @@ class AttentionReader:
         ranker: PassageRanker,
         *,
         method: str = "heads",
+        likelihood: bool = True,
         store: WindowStore | None = None,
         cancel: Cancellation | None = None,
         progress: Progress = silent,
@@ -74,7 +84,8 @@ class AttentionReader:
         """The reader on a model's files, in a thread.
 
         ``method`` is one of :data:`METHODS`; windows of pages are kept in ``store``, so that the
-        next question need not read them again.
+        next question need not read them again. ``likelihood`` costs about half as much again, and
+        needs all layers in memory.
 
         The first time with a model its weights are converted, which takes about a minute for each
         half billion parameters; afterwards it opens in seconds.
@@ -89,10 +100,11 @@ class AttentionReader:
         def work(stop: Cancellation) -> AttentionReader:
             model = convert(files.weights, sha256=files.sha256, cancel=stop, progress=progress)
             chosen = attention_method(model, method)
-            decoder = open_decoder(model, chosen)
-            windows = WindowBuilder(TextTokenizer(model.tokenizer))
-            attention = WindowAttention(decoder, windows, chosen, store=store)
-            return cls(attention, ranker, model_id=files.id)
+            decoder = open_decoder(model, chosen, likelihood=likelihood)
+            tokenizer = TextTokenizer(model.tokenizer)
+            attention = WindowAttention(decoder, WindowBuilder(tokenizer), chosen, store=store)
+            expected = LikelihoodRanker(decoder, tokenizer) if likelihood else None
+            return cls(attention, ranker, model_id=files.id, likelihood=expected)
 
         return await in_thread(work, cancel=cancel)
 
@@ -112,27 +124,38 @@ class AttentionReader:
             if not passages:
                 return Reading((), read_tokens=0, seconds=0.0)
             prior = first_stage_scores(self._ranker, question, passages, stop, progress)
-            tournament = Tournament(self._attention, self._ranker, question, passages, prior)
+            tournament = Tournament(
+                self._attention,
+                self._ranker,
+                question,
+                passages,
+                prior,
+                likelihood=self._likelihood,
+            )
             with self._turns.take(stop):
                 ranked = tournament.run(budget.window_tokens, stop, progress)
-            pieces = [
-                (
-                    best_run(
-                        found.passage,
-                        self._attention.windows.offsets(found.passage),
-                        found.columns,
-                        budget.evidence_chars,
-                    ),
-                    found.score,
-                )
-                for found in ranked[: budget.evidence]
-            ]
+            pieces = self._pieces(ranked[: budget.evidence], budget)
             evidence = merged_spans(question, pieces, max_chars=budget.evidence_chars)
             return Reading(evidence, tournament.read_tokens, time.monotonic() - started)
 
         return [
             await in_thread(partial(read_one, question), cancel=cancel) for question in questions
         ]
+
+    def _pieces(
+        self, ranked: Sequence[Found], budget: ReadingBudget
+    ) -> list[tuple[Passage, float]]:
+        """As many pieces as the budget has room for, best first.
+
+        A passage that is too long for one shares its score out among its pieces: the one that
+        attracts most may miss what the passage was found for.
+        """
+        pieces = []
+        for found in ranked:
+            offsets = self._attention.windows.offsets(found.passage)
+            runs = sentence_runs(found.passage, offsets, found.columns, budget.evidence_chars)
+            pieces += [(run, found.score * share) for run, share in runs]
+        return sorted(pieces, key=lambda piece: -piece[1])[: budget.evidence]
 
     async def rank(
         self,
@@ -188,19 +211,24 @@ class AttentionReader:
         return await in_thread(work, cancel=cancel)
 
 
-def open_decoder(model: ConvertedModel, method: AttentionMethod) -> Decoder:
-    """The decoder that a method needs: in int8 where the model's head table allows it and it is
-    fast here. A method of other heads than the table's stays in bfloat16.
+def open_decoder(
+    model: ConvertedModel, method: AttentionMethod, *, likelihood: bool = False
+) -> Decoder:
+    """The decoder that a method needs, of all layers where ``likelihood`` is wanted as well: in
+    int8 where the method allows it and it is fast here.
 
     Raises:
         ReadingError, ModelCorrupt: as :class:`~.decoder.Decoder`.
     """
     kernels = select()
-    int8: tuple[int, ...] = ()
-    if method.name == "heads":
-        table = find_head_table(model.config.source_sha256)
-        int8 = usable_int8_layers(table, method.exit_layer, kernels)
-    return Decoder(model, last_layer=method.exit_layer, kernels=kernels, int8_layers=int8)
+    last_layer = model.config.layers - 1 if likelihood else method.exit_layer
+    return Decoder(
+        model,
+        last_layer=last_layer,
+        kernels=kernels,
+        likelihood=likelihood,
+        int8_layers=usable_int8_layers(method, last_layer, kernels),
+    )
 
 
 def attention_method(model: ConvertedModel, name: str) -> AttentionMethod:

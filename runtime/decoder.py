@@ -22,23 +22,13 @@ from .branch_attention import attend_sequence, attend_sequences, score_sequence
 from .continuations import Batch, Branch, Prefix, batches, check_rows, packed, scored_columns
 from .converted_model import ConvertedModel
 from .heads import Head
-from .layer_stack import LayerStack
+from .layer_stack import LayerStack, compute_dtype
 from .output_head import OutputHead
 
 __all__ = ["Branch", "Decoder", "Prefix", "compute_dtype"]
 
 _BATCH_ROWS = 2048
 """Rows that go through a layer together, where they are of several sequences."""
-
-
-def compute_dtype() -> torch.dtype:
-    """bfloat16 where the CPU multiplies it natively, else float32.
-
-    Without such instructions torch's bfloat16 products are several times slower than float32.
-    """
-    capabilities = torch.cpu.get_capabilities()
-    native = capabilities.get("avx512_bf16") or capabilities.get("amx_bf16")
-    return torch.bfloat16 if native else torch.float32
 
 
 class Decoder:
@@ -108,20 +98,28 @@ class Decoder:
         self,
         sequences: Sequence[Sequence[int]],
         *,
+        last_layer: int | None = None,
         cancel: Cancellation | None = None,
         progress: Progress = silent,
     ) -> list[Prefix]:
         """Read each sequence by itself, several in one pass through the weights.
 
+        ``last_layer`` is the last one that will be scored: of it there are keys alone, of later
+        ones nothing. Without it all that is loaded runs.
+
         Raises:
-            ReadingError, Cancelled: as :meth:`prefill`.
+            ReadingError: that layer is not loaded, or as :meth:`prefill`.
+            Cancelled: as :meth:`prefill`.
         """
+        if last_layer is not None and not 0 <= last_layer <= self.last_layer:
+            raise ReadingError(f"layers up to {self.last_layer} are loaded, not {last_layer}")
         for ids in sequences:
             self._stack.check(ids, before=0)
         prefixes = [Prefix(len(ids)) for ids in sequences]
         for run in packed([len(ids) for ids in sequences], _BATCH_ROWS):
             ids = [token for place in run for token in sequences[place]]
-            self._prefill_batch(ids, [prefixes[place] for place in run], cancel or Cancellation())
+            batch = [prefixes[place] for place in run]
+            self._prefill_batch(ids, batch, last_layer, cancel or Cancellation())
             progress("reading", run.stop, len(sequences), "windows")
         return prefixes
 
@@ -248,21 +246,27 @@ class Decoder:
 
     @torch.inference_mode()
     def _prefill_batch(
-        self, ids: Sequence[int], prefixes: Sequence[Prefix], cancel: Cancellation
+        self,
+        ids: Sequence[int],
+        prefixes: Sequence[Prefix],
+        last_layer: int | None,
+        cancel: Cancellation,
     ) -> None:
         """Read ``ids``, which are those of the prefixes one behind the other, into the prefixes."""
         lengths = [prefix.length for prefix in prefixes]
         positions = torch.cat([torch.arange(length) for length in lengths])
         for step in self._stack.steps(ids, positions, cancel):
+            value = None if step.layer == last_layer else step.value
             for prefix, rows in zip(prefixes, windows(lengths), strict=True):
                 # Of its own memory, so that a prefix that is dropped frees it.
                 prefix.keys.append(step.key[:, rows].contiguous())
-                if step.value is not None:
-                    prefix.values.append(step.value[:, rows].contiguous())
-            if step.value is not None:
-                step.attended = attend_sequences(
-                    step.query, step.key, step.value, lengths, self._kernels, step.columns_seen
-                )
+                if value is not None:
+                    prefix.values.append(value[:, rows].contiguous())
+            if value is None or step.layer == self.last_layer:
+                break
+            step.attended = attend_sequences(
+                step.query, step.key, value, lengths, self._kernels, step.columns_seen
+            )
 
     @torch.inference_mode()
     def _score_batch(

@@ -209,7 +209,7 @@ def _attention(
     cancel: Cancellation,
 ) -> Tensor:
     """``(1 + heads, columns)``: what the method counts for all heads, and for each alone."""
-    prefix = decoder.prefill(window.ids, cancel=cancel)
+    [prefix] = decoder.prefill_many([window.ids], last_layer=method.exit_layer, cancel=cancel)
     prefix.columns = window.columns
     [[asked, content_free]] = decoder.score_many(
         [prefix], branches, heads=method.heads, cancel=cancel

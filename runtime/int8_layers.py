@@ -17,7 +17,6 @@ from ..kernels.tiers import Kernels
 from ..progress import Progress, silent
 from .attention_method import AttentionMethod
 from .decoder import Branch, Decoder
-from .heads import HeadTable
 from .windows import CONTENT_FREE, Window, WindowBuilder
 
 TARGET = 0.95
@@ -42,11 +41,13 @@ class Int8Choice:
     overlap: float
 
 
-def usable_int8_layers(table: HeadTable, last_layer: int, kernels: Kernels) -> tuple[int, ...]:
-    """The table's int8 layers up to ``last_layer``; none where int8 would not be faster."""
+def usable_int8_layers(
+    method: AttentionMethod, last_layer: int, kernels: Kernels
+) -> tuple[int, ...]:
+    """The method's int8 layers up to ``last_layer``; none where int8 would not be faster."""
     if not kernels.INT8_IS_FAST:
         return ()
-    return tuple(layer for layer in table.int8_layers if layer <= last_layer)
+    return tuple(layer for layer in method.int8_layers if layer <= last_layer)
 
 
 def choose_int8_layers(

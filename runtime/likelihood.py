@@ -7,10 +7,10 @@ open-source language models used alike (arXiv 2310.13243).
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 
 from ..cancellation import Cancellation
 from ..progress import Progress, silent
-from .converted_model import ConvertedModel
 from .decoder import Branch, Decoder
 from .tokenizer import TextTokenizer
 from .turns import Turns
@@ -23,8 +23,18 @@ _PASSAGE_TOKENS = 512
 """Of a passage that are read."""
 
 
+@dataclass(frozen=True, slots=True)
+class Likelihoods:
+    """How much passages make a model expect a question."""
+
+    scores: list[float]
+    """For each passage, the mean log probability of the question's tokens."""
+    read_tokens: int
+    """Tokens that went through the model."""
+
+
 class LikelihoodRanker:
-    """A :class:`~.reader.PassageRanker` on all layers of a decoder and its output.
+    """A :class:`~.reader.PassageRanker` on a decoder with its output.
 
     Safe from any thread: calls take turns.
     """
@@ -34,16 +44,6 @@ class LikelihoodRanker:
         self._tokenizer = tokenizer
         self._turns = Turns()
 
-    @classmethod
-    def load(cls, model: ConvertedModel) -> LikelihoodRanker:
-        """Load all layers. Blocks.
-
-        Raises:
-            ModelCorrupt: a tensor is missing or has the wrong shape.
-        """
-        decoder = Decoder(model, last_layer=model.config.layers - 1, likelihood=True)
-        return cls(decoder, TextTokenizer(model.tokenizer))
-
     def rank(
         self,
         question: str,
@@ -52,7 +52,18 @@ class LikelihoodRanker:
         cancel: Cancellation,
         progress: Progress = silent,
     ) -> list[float]:
-        """The mean log probability of the question's tokens after each passage. Blocks.
+        """The scores of :meth:`ask`. Blocks."""
+        return self.ask(question, passages, cancel=cancel, progress=progress).scores
+
+    def ask(
+        self,
+        question: str,
+        passages: Sequence[str],
+        *,
+        cancel: Cancellation,
+        progress: Progress = silent,
+    ) -> Likelihoods:
+        """Read each passage by itself, the question after it. Blocks.
 
         Raises:
             ReadingError: the question does not fit the model's context.
@@ -65,6 +76,7 @@ class LikelihoodRanker:
         room = self._decoder.config.context_length - len(ids)
         limit = max(min(_PASSAGE_TOKENS, room), 1)
         scores: list[float] = []
+        read_tokens = 0
         with self._turns.take(cancel):
             for start in range(0, len(passages), _TOGETHER):
                 texts = passages[start : start + _TOGETHER]
@@ -74,5 +86,6 @@ class LikelihoodRanker:
                 )
                 found = self._decoder.log_likelihood(prefixes, [branch], cancel=cancel)
                 scores += [float(value) for value in found[:, 0]]
+                read_tokens += sum(prefix.length + len(ids) for prefix in prefixes)
                 progress("reading", len(scores), len(passages), "passages")
-        return scores
+        return Likelihoods(scores, read_tokens)

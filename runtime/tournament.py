@@ -1,8 +1,9 @@
 """One question over more passages than a window holds: rounds that end in one deciding window.
 
 Windows apart propose where the budget allows it (coarse); the most promising passages, and what
-they lead on to, meet in the deciding window (fine). Ranks of attention and of the first stage are
-fused by reciprocal ranks (Cormack et al., SIGIR 2009): the prior is not thrown away.
+they lead on to, meet in the deciding window (fine), and the best of it are asked how much each of
+them alone makes the model expect the question. Ranks of attention, of likelihood and of the first
+stage are fused by reciprocal ranks (Cormack et al., SIGIR 2009): the prior is not thrown away.
 """
 
 from __future__ import annotations
@@ -16,6 +17,7 @@ from torch import Tensor
 
 from ..cancellation import Cancellation
 from ..progress import Progress
+from .likelihood import LikelihoodRanker
 from .links import named_by
 from .passages import Passage
 from .reader import PassageRanker, first_stage_scores
@@ -43,6 +45,8 @@ _OFFSET = 3
 """Of the fusion: small, because a window holds few passages."""
 _PRIOR_WEIGHT = 0.5
 _NAMED_WEIGHT = 0.2
+_LIKELY = 12
+"""Passages whose likelihood is asked for: the best so far. More of them change nothing (MuSiQue)."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,9 +68,12 @@ class Tournament:
         question: str,
         passages: Sequence[Passage],
         prior: Sequence[float],
+        *,
+        likelihood: LikelihoodRanker | None = None,
     ) -> None:
         self.read_tokens = 0
         self._attention = attention
+        self._likelihood = likelihood
         self._ranker = ranker
         self._question = question
         self._passages = passages
@@ -76,7 +83,7 @@ class Tournament:
     def run(self, limit: int | None, cancel: Cancellation, progress: Progress) -> list[Found]:
         """Passages that were read in the last rounds, best first. Blocks.
 
-        ``limit`` is the number of tokens that may be read, about; None: all there are.
+        ``limit`` is the number of tokens that attention may go over, about; None: all there are.
 
         Raises:
             ReadingError: the window does not fit the model's context.
@@ -171,9 +178,25 @@ class Tournament:
             1 / (_OFFSET + rank) + _PRIOR_WEIGHT / (_OFFSET + by_prior[place])
             for rank, place in zip(by_attention, ordered, strict=True)
         ]
+        scores = self._with_likelihood(window.members, scores, cancel)
         scores = _with_named(window.members, scores)
         found = map(Found, window.members, scores, parts)
         return sorted(found, key=lambda item: -item.score)
+
+    def _with_likelihood(
+        self, members: Sequence[Passage], scores: Sequence[float], cancel: Cancellation
+    ) -> list[float]:
+        """``scores``, those of the best lifted by how much they make the model expect the question."""
+        lifted = list(scores)
+        if self._likelihood is None:
+            return lifted
+        best = _best_first(_with_named(members, scores))[:_LIKELY]
+        texts = [members[place].titled_text for place in best]
+        asked = self._likelihood.ask(self._question, texts, cancel=cancel)
+        self.read_tokens += asked.read_tokens
+        for place, rank in zip(best, _ranks(_best_first(asked.scores)), strict=True):
+            lifted[place] += 1 / (_OFFSET + rank)
+        return lifted
 
     def _reading_order(self, places: Sequence[int]) -> list[int]:
         """Pages from the least to the most promising, which stand next to the question; the

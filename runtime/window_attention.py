@@ -113,7 +113,9 @@ class WindowAttention:
         self, windows: Sequence[Window], cancel: Cancellation
     ) -> tuple[list[tuple[Prefix, Tensor]], int]:
         """Each window's keys and values with its content-free baseline; and the tokens read."""
-        prefixes = self.decoder.prefill_many([window.ids for window in windows], cancel=cancel)
+        prefixes = self.decoder.prefill_many(
+            [window.ids for window in windows], last_layer=self.method.exit_layer, cancel=cancel
+        )
         for window, prefix in zip(windows, prefixes, strict=True):
             prefix.columns = window.columns
         baselines = self.decoder.score_many(
@@ -126,7 +128,7 @@ class WindowAttention:
         return WindowKey.of(
             window.ids,
             model_sha256=self.decoder.weights_sha256,
-            last_layer=self.decoder.last_layer,
+            last_layer=self.method.exit_layer,
             dtype=self.decoder.dtype,
         )
 

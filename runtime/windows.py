@@ -77,7 +77,7 @@ class WindowBuilder:
     """Builds windows for one tokenizer; in ChatML turns where the model knows them."""
 
     def __init__(self, tokenizer: TextTokenizer) -> None:
-        self._tokenizer = tokenizer
+        self.tokenizer = tokenizer
         start, end = tokenizer.control_id(_TURN_START), tokenizer.control_id(_TURN_END)
         plain = self._ids(OPENING)
         if start is None or end is None:
@@ -125,12 +125,12 @@ class WindowBuilder:
 
     def offsets(self, passage: Passage) -> list[tuple[int, int]]:
         """For each column of a passage, the characters of its page's text that it was made from."""
-        tokens = self._tokenizer.encode(passage.text)
+        tokens = self.tokenizer.encode(passage.text)
         return [(passage.start + a, passage.start + b) for a, b in tokens.offsets]
 
     def size(self, passage: Passage) -> int:
         """Tokens that a passage takes at most, its title included."""
-        text = self._tokenizer.encode(passage.text)
+        text = self.tokenizer.encode(passage.text)
         return len(self._header(passage)) + len(text.ids) + len(self._gap)
 
     def overhead(self, question: str) -> int:
@@ -150,4 +150,4 @@ class WindowBuilder:
         return self._ids(f"{title}\n") if title else []
 
     def _ids(self, text: str) -> list[int]:
-        return self._tokenizer.encode(text).ids
+        return self.tokenizer.encode(text).ids

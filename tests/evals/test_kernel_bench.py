@@ -22,6 +22,9 @@ def test_calls_take_turns() -> None:
     found = time_interleaved(calls, rounds=3, cancel=Cancellation())
     assert order == ["a", "b"] * 4
     assert [len(timing.seconds) for timing in found.values()] == [3, 3]
+    order.clear()
+    time_interleaved(calls, rounds=1, warm_up=False, cancel=Cancellation())
+    assert order == ["a", "b"]
 
 
 def test_ratios_are_of_the_same_round() -> None:

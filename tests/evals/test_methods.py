@@ -110,10 +110,9 @@ async def test_ranking_can_be_stopped() -> None:
 
 @pytest.mark.parametrize("names", [["bm25", "bm26"], []])
 def test_unknown_methods_name_those_there_are(names: list[str]) -> None:
-    with pytest.raises(
-        ConfigError, match="bm25, minilm, fusion, infiniretri, icr, heads, likelihood, reader"
-    ):
+    with pytest.raises(ConfigError) as caught:
         check_methods(names)
+    assert all(name in str(caught.value) for name in METHODS)
 
 
 async def test_a_missing_model_says_how_to_get_it() -> None:

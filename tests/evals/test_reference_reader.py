@@ -10,6 +10,7 @@ import json
 import os
 import random
 from collections.abc import Callable
+from datetime import date
 from pathlib import Path
 from statistics import fmean
 
@@ -18,6 +19,7 @@ import pytest
 from leadline.errors import ConfigError, ReadingError
 from leadline.evals.library_model import Precision, chat_template
 from leadline.evals.reference_reader import (
+    Implementation,
     OwnReader,
     PublishedReader,
     agreement,
@@ -26,6 +28,7 @@ from leadline.evals.reference_reader import (
 )
 from leadline.runtime.catalogue import ModelFiles, resolve
 from leadline.runtime.gguf_weights import convert
+from leadline.runtime.heads import HeadTable, ScoredHead, save_head_table
 
 from ..runtime.tiny_models import make_model, write_gguf
 
@@ -105,6 +108,29 @@ def test_our_side_is_measured_in_its_own_process(tmp_path: Path) -> None:
     assert 50e6 < measured.peak_bytes < 20e9
     with pytest.raises(ReadingError, match="no chat template"):
         chat_template(path)
+
+
+@pytest.mark.parametrize("implementation", ["heads", "heads on torch"])
+def test_heads_are_measured_on_the_same_text(
+    tmp_path: Path, implementation: Implementation
+) -> None:
+    path = write_gguf(make_model("qwen2", context=2048), tmp_path / "tiny.gguf")
+    source = convert(path).config.source_sha256
+    save_head_table(
+        HeadTable(
+            model_id="tiny",
+            gguf_sha256=source,
+            heads=(ScoredHead(layer=1, head=2, score=0.9),),
+            calibrated_on=(),
+            created=date(2026, 1, 1),
+        )
+    )
+    files = ModelFiles("tiny", "generator", tmp_path, path, sha256=None, context_length=None)
+    measured = measure(implementation, files, made_texts(1, 60))
+    [run] = measured.runs
+    assert run.windows > 1 and run.kept == ()
+    assert run.read_tokens > run.text_tokens > 1024
+    assert run.seconds > 0 and measured.peak_bytes > 50e6
 
 
 def multihop_texts(count: int, *, max_chars: int) -> list[tuple[str, str]]:

@@ -45,6 +45,25 @@ def expected_likelihood(model: Any, text: list[int], branch: Branch) -> torch.Te
     return found.mean() if branch.row_weights is None else branch.row_weights @ found
 
 
+def test_it_reads_up_to_a_layer_as_a_decoder_that_ends_there(tmp_path: Path) -> None:
+    weights = convert(write_gguf(make_model("qwen2"), tmp_path / "tiny.gguf"))
+    whole = Decoder(weights, last_layer=2, dtype=torch.float32, likelihood=True)
+    ending = Decoder(weights, last_layer=1, dtype=torch.float32)
+    heads, branch = [Head(1, 2), Head(0, 1)], Branch([5, 60, 61, 9], (1, 4))
+    for text in filter(None, TEXTS):
+        [found], expected = whole.prefill_many([text], last_layer=1), ending.prefill(text)
+        assert len(found.keys) == 2 and len(found.values) == 1
+        torch.testing.assert_close(found.keys, expected.keys)
+        torch.testing.assert_close(found.values, expected.values)
+        torch.testing.assert_close(
+            whole.score_many([found], [branch], heads=heads),
+            ending.score_many([expected], [branch], heads=heads),
+        )
+    for missing in (-1, 3):
+        with pytest.raises(ReadingError, match="layers up to 2"):
+            whole.prefill_many(TEXTS[:1], last_layer=missing)
+
+
 @pytest.mark.parametrize("tied", [True, False])
 def test_likelihood_is_that_of_transformers(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, tied: bool

@@ -13,7 +13,7 @@ from leadline.cancellation import Cancellation
 from leadline.errors import Cancelled, ReadingError
 from leadline.kernels import reference
 from leadline.kernels.tiers import Kernels, select
-from leadline.runtime.attention_method import AttentionMethod
+from leadline.runtime.attention_method import AttentionMethod, calibrated_heads
 from leadline.runtime.converted_model import ConvertedModel
 from leadline.runtime.decoder import Branch, Decoder
 from leadline.runtime.gguf_weights import convert
@@ -82,7 +82,7 @@ def test_a_tables_layers_are_used_where_int8_is_fast() -> None:
     tiers: list[Kernels] = [reference, select()]
     for kernels in tiers:
         expected = (0, 2) if kernels.INT8_IS_FAST else ()
-        assert usable_int8_layers(table, 2, kernels) == expected
+        assert usable_int8_layers(calibrated_heads(table), 2, kernels) == expected
 
 
 def test_windows_in_int8_are_stored_apart(weights: ConvertedModel) -> None:

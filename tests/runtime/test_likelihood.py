@@ -8,8 +8,10 @@ import pytest
 
 from leadline.cancellation import Cancellation
 from leadline.errors import Cancelled
+from leadline.runtime.decoder import Decoder
 from leadline.runtime.gguf_weights import convert
 from leadline.runtime.likelihood import LikelihoodRanker
+from leadline.runtime.tokenizer import TextTokenizer
 
 from .tiny_models import make_model, write_gguf
 
@@ -18,7 +20,9 @@ PASSAGES = ["Bread needs yeast.", "The sea is deep. " * 40, "", "海水是咸的
 
 @pytest.fixture
 def ranker(home: Path, tmp_path: Path) -> LikelihoodRanker:
-    return LikelihoodRanker.load(convert(write_gguf(make_model("qwen2"), tmp_path / "tiny.gguf")))
+    model = convert(write_gguf(make_model("qwen2"), tmp_path / "tiny.gguf"))
+    decoder = Decoder(model, last_layer=model.config.layers - 1, likelihood=True)
+    return LikelihoodRanker(decoder, TextTokenizer(model.tokenizer))
 
 
 def test_each_passage_is_ranked_as_if_alone(ranker: LikelihoodRanker) -> None:
@@ -27,6 +31,16 @@ def test_each_passage_is_ranked_as_if_alone(ranker: LikelihoodRanker) -> None:
     for passage, score in zip(PASSAGES, together, strict=True):
         [alone] = ranker.rank("what does bread need?", [passage], cancel=Cancellation())
         assert alone == pytest.approx(score, abs=2e-2)
+
+
+def test_what_goes_through_the_model_is_counted(ranker: LikelihoodRanker) -> None:
+    asked = ranker.ask("what does bread need?", PASSAGES, cancel=Cancellation())
+    assert asked.scores == ranker.rank("what does bread need?", PASSAGES, cancel=Cancellation())
+    [once, twice] = [
+        ranker.ask("why?", ["the sea"] * times, cancel=Cancellation()).read_tokens
+        for times in (1, 2)
+    ]
+    assert 0 < 2 * once == twice
 
 
 def test_no_passages_no_scores(ranker: LikelihoodRanker) -> None:

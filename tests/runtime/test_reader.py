@@ -21,7 +21,7 @@ from leadline.runtime.gguf_weights import convert
 from leadline.runtime.heads import HeadTable, ScoredHead
 from leadline.runtime.passages import Passage
 from leadline.runtime.reader import FirstStageReader, Reader, Reading, ReadingBudget
-from leadline.runtime.sentence_runs import best_run
+from leadline.runtime.sentence_runs import sentence_runs
 from leadline.runtime.tokenizer import TextTokenizer
 from leadline.runtime.window_attention import WindowAttention
 from leadline.runtime.windows import WindowBuilder
@@ -219,19 +219,26 @@ def test_empty_budgets_are_refused(budget: dict[str, int]) -> None:
 @pytest.mark.parametrize(
     ("attention", "limit", "expected"),
     [
-        ([0.0, 0.0, 0.9, 0.0], 100, "Two two."),
-        ([0.0, 0.4, 0.9, 0.0], 100, "One one. Two two."),
-        ([0.5, 0.4, 0.9, 0.8], 100, "Zero. One one. Two two. Three three."),
-        ([0.5, 0.4, 0.9, 0.8], 22, "Two two. Three three."),
-        ([0.5, 0.4, 0.9, 0.0], 3, "Two two."),
-        ([-0.5, -0.4, -0.9, -0.6], 100, "One one."),
+        ([0.0, 0.0, 0.8, 0.0], 100, [("Two two.", 1)]),
+        ([0.0, 0.4, 0.8, 0.0], 100, [("One one. Two two.", 1)]),
+        ([0.5, 0.4, 0.9, 0.8], 100, [("Zero. One one. Two two. Three three.", 1)]),
+        ([0.5, 0.4, 1.0, 0.8], 22, [("Two two. Three three.", 1), ("Zero. One one.", 0.5)]),
+        (
+            [0.4, 0.2, 0.8, -0.1],
+            3,
+            [("Two two.", 1), ("Zero.", 0.5), ("One one.", 0.25)],
+        ),
+        ([-0.5, -0.4, -0.9, -0.6], 100, [("One one.", 1)]),
     ],
 )
-def test_best_run(attention: list[float], limit: int, expected: str) -> None:
+def test_a_passage_is_cut_where_attention_rests(
+    attention: list[float], limit: int, expected: list[tuple[str, float]]
+) -> None:
     text = "Intro. Zero. One one. Two two. Three three."
     whole = Passage(page("p", text), 7, len(text))
     columns = [(7, 12), (13, 21), (22, 30), (31, 43)]
-    assert best_run(whole, columns, torch.tensor(attention), limit).text == expected
+    runs = sentence_runs(whole, columns, torch.tensor(attention), limit)
+    assert [(run.text, round(share, 6)) for run, share in runs] == expected
 
 
 @pytest.mark.slow

@@ -15,6 +15,7 @@ from leadline.runtime.attention_method import AttentionMethod
 from leadline.runtime.decoder import Decoder
 from leadline.runtime.gguf_weights import convert
 from leadline.runtime.heads import Head
+from leadline.runtime.likelihood import LikelihoodRanker
 from leadline.runtime.passages import Passage
 from leadline.runtime.tokenizer import TextTokenizer
 from leadline.runtime.tournament import Found, Tournament
@@ -50,11 +51,16 @@ def attention(tmp_path_factory: pytest.TempPathFactory) -> Iterator[WindowAttent
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("LEADLINE_HOME", str(folder))
         model = convert(write_gguf(make_model("qwen2", context=CONTEXT), folder / "tiny.gguf"))
-        decoder = Decoder(model, last_layer=1)
+        decoder = Decoder(model, last_layer=model.config.layers - 1, likelihood=True)
         builder = WindowBuilder(TextTokenizer(model.tokenizer))
         method = AttentionMethod("heads", (Head(1, 2), Head(0, 1)))
         with WindowStore(warn=pytest.fail) as store:
             yield WindowAttention(decoder, builder, method, store=store)
+
+
+@pytest.fixture(scope="module")
+def likelihood(attention: WindowAttention) -> LikelihoodRanker:
+    return LikelihoodRanker(attention.decoder, attention.windows.tokenizer)
 
 
 def passages(count: int) -> list[Passage]:
@@ -66,8 +72,9 @@ def run(
     found: Sequence[Passage],
     prior: Sequence[float],
     limit: int | None,
+    likelihood: LikelihoodRanker | None = None,
 ) -> tuple[list[Found], int]:
-    tournament = Tournament(attention, SharedWords(), QUESTION, found, prior)
+    tournament = Tournament(attention, SharedWords(), QUESTION, found, prior, likelihood=likelihood)
     return tournament.run(limit, Cancellation(), silent), tournament.read_tokens
 
 
@@ -129,3 +136,21 @@ def test_a_first_window_without_leaders_that_name_pages_goes_by_likeness(
     crowd = [*passages(30), alike, leader]
     found, _ = run(attention, crowd, [0.5] * 30 + [0.0, 1.0], 2000)
     assert alike in [item.passage for item in found]
+
+
+def test_the_best_are_lifted_by_their_likelihood(
+    attention: WindowAttention, likelihood: LikelihoodRanker
+) -> None:
+    crowd = passages(20)
+    prior = [float(n) for n in range(20)]
+    without, read_tokens = run(attention, crowd, prior, None)
+    found, more_tokens = run(attention, crowd, prior, None, likelihood)
+    assert more_tokens > read_tokens
+    before = {item.passage: item.score for item in without}
+    lift = {item.passage: item.score - before[item.passage] for item in found}
+    best = [item.passage for item in without][:12]
+    expected = likelihood.rank(QUESTION, [each.titled_text for each in best], cancel=Cancellation())
+    by_likelihood = sorted(zip(best, expected, strict=True), key=lambda pair: -pair[1])
+    for rank, (each, _) in enumerate(by_likelihood):
+        assert lift[each] == pytest.approx(1 / (3 + rank))
+    assert all(lift[each] == 0 for each in crowd if each not in best)
