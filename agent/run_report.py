@@ -52,6 +52,7 @@ def report_of(
         ),
         claims=claims,
         open_questions=open_questions,
+        unread=tuple(unread),
         usage=box.budget.usage,
         errors=problems,
         dropped_citations=state.get("dropped_citations", 0),

@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import contextlib
+import os
 import re
 import secrets
+import shutil
 from collections.abc import Callable, Iterator
 from datetime import UTC, datetime
 from pathlib import Path
@@ -11,14 +14,16 @@ from typing import BinaryIO
 
 from pydantic import BaseModel, ConfigDict, ValidationError
 
-from ..errors import RunError
+from ..errors import InputError, RunError
 from ..locations import make_private
-from ..storage import storage_errors, write_atomically
+from ..storage import open_lock, storage_errors, try_lock, write_atomically
 from .events import Event, parse_event
 from .report import Report
 from .tables.schema import TableWishes
 
+MAX_TITLE_CHARACTERS = 200
 _PAGE_ID = re.compile(rb"[0-9a-f]{64}")
+_DELETED = ".deleted-"
 
 
 class RunRecord(BaseModel):
@@ -59,6 +64,34 @@ class RunFolder:
             ) from error
 
     @property
+    def title(self) -> str:
+        """What a person calls the run: the question, until they call it otherwise."""
+        try:
+            return (self.path / "title.txt").read_text("utf-8")
+        except FileNotFoundError:
+            return self.record.question
+
+    def rename(self, title: str) -> None:
+        """Call the run ``title``; an empty one gives it the question's name again.
+
+        Raises:
+            InputError: the title is longer than MAX_TITLE_CHARACTERS.
+            StorageError: the disk refused.
+        """
+        title = " ".join(title.split())
+        if len(title) > MAX_TITLE_CHARACTERS:
+            raise InputError(
+                f"the title has {len(title):,} characters, {MAX_TITLE_CHARACTERS} are allowed",
+                remedy="give a shorter one",
+            )
+        path = self.path / "title.txt"
+        if title:
+            write_atomically(path, title)
+            return
+        with storage_errors(path):
+            path.unlink(missing_ok=True)
+
+    @property
     def report(self) -> Report | None:
         """The report, once the run is finished; RunError if it is damaged."""
         try:
@@ -95,18 +128,43 @@ class RunFolder:
                 yield event
 
     def open_log(self, subscriber: Callable[[Event], None]) -> EventLog:
-        """The log to which this run's next events are appended; ``subscriber`` sees each."""
+        """The log to which this run's next events are appended; ``subscriber`` sees each.
+
+        Raises:
+            RunError: the run is under way, here or in another process.
+            StorageError: the disk refused.
+        """
         return EventLog(self.path / "events.jsonl", self.path.name, subscriber)
+
+    @contextlib.contextmanager
+    def alone(self) -> Iterator[None]:
+        """Nobody else goes on with the run, or deletes it, meanwhile.
+
+        Raises:
+            RunError: the run is under way, here or in another process.
+        """
+        descriptor = open_lock(self.path / "run.lock")
+        try:
+            if not try_lock(descriptor):
+                raise RunError(
+                    f"run {self.path.name} is under way", remedy="wait for its end, or stop it"
+                )
+            yield
+        finally:
+            os.close(descriptor)
 
 
 class EventLog:
-    """Numbers events, appends them to a file, hands them on."""
+    """Numbers events, appends them to a file, hands them on. The run is its alone until it closes."""
 
     def __init__(self, path: Path, run_id: str, subscriber: Callable[[Event], None]) -> None:
         self._path, self._run_id, self._subscriber = path, run_id, subscriber
-        with storage_errors(path):
-            self._seq = _whole_lines(path)
-            self._file: BinaryIO = path.open("ab")
+        with contextlib.ExitStack() as stack:
+            stack.enter_context(RunFolder(path.parent).alone())
+            with storage_errors(path):
+                self._seq = _whole_lines(path)
+                self._file: BinaryIO = stack.enter_context(path.open("ab"))
+            self._held = stack.pop_all()
 
     def emit(self, event: Event) -> None:
         """Stamp, store and hand on ``event``. Raises StorageError: the disk refused."""
@@ -118,7 +176,7 @@ class EventLog:
         self._subscriber(stamped)
 
     def close(self) -> None:
-        self._file.close()
+        self._held.close()
 
 
 class RunStore:
@@ -201,6 +259,30 @@ class RunStore:
         """All runs, oldest first."""
         return [RunFolder(path) for path in self._paths()]
 
+    def search(self, text: str) -> list[RunFolder]:
+        """Runs that have every word of ``text`` in their title, question or answer, oldest first.
+
+        Words are found inside longer ones and in any case. Damaged runs are left out.
+        """
+        words = text.casefold().split()
+        return [folder for folder in self.all() if _has_words(folder, words)]
+
+    def delete(self, run_id: str) -> None:
+        """Remove a run with its log, its checkpoints and its report; pages stay for other runs.
+
+        Raises:
+            RunError: there is no such run, or it is under way.
+            StorageError: the disk refused.
+        """
+        path = self.get(run_id).path
+        with storage_errors(path):
+            with RunFolder(path).alone():
+                # gone for everyone at once, whatever happens while its files are removed
+                os.rename(path, self._folder / f"{_DELETED}{secrets.token_hex(8)}")
+            for leftover in self._folder.glob(f"{_DELETED}*"):
+                with contextlib.suppress(FileNotFoundError):
+                    shutil.rmtree(leftover)
+
     def _paths(self) -> list[Path]:
         if not self._folder.is_dir():
             return []
@@ -209,6 +291,16 @@ class RunStore:
             for path in self._folder.iterdir()
             if not path.name.startswith(".") and (path / "run.json").is_file()
         )
+
+
+def _has_words(folder: RunFolder, words: list[str]) -> bool:
+    try:
+        report = folder.report
+        texts = (folder.title, folder.record.question, report.markdown if report else "")
+    except RunError:
+        return False
+    searched = "\n".join(texts).casefold()
+    return all(word in searched for word in words)
 
 
 def _whole_lines(path: Path) -> int:

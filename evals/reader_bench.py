@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import itertools
 import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
@@ -16,9 +15,9 @@ from ..kernels.tiers import select
 from ..progress import Progress
 from ..runtime.converted_model import ConvertedModel
 from ..runtime.decoder import Branch, Decoder
-from ..runtime.engine import GenerationRequest, Message
 from ..runtime.gguf_header import read_header
 from ..runtime.heads import HeadTable, find_head_table
+from ..runtime.llama_context import Chunk, LlamaContext
 from ..runtime.llama_library import usable_cores
 from ..runtime.llama_model import LlamaModel
 from ..runtime.tokenizer import TextTokenizer
@@ -153,21 +152,21 @@ class ReaderBench:
 def _llama_prefill(
     weights: Path, ids: Sequence[int], window: int, cancel: Cancellation
 ) -> Iterator[Callable[[], object]]:
-    """A call in which llama.cpp evaluates a window with all layers, a different one each time."""
-    header = read_header(weights)
-    model = LlamaModel(weights, header, context_tokens=window + 1, threads=usable_cores())
-    request = GenerationRequest((Message("user", ""),), max_tokens=1)
-    starts = itertools.count()
+    """A call in which llama.cpp evaluates a window with all layers."""
+    model = LlamaModel(weights, read_header(weights))
+    context = LlamaContext(model, cells=window, sequences=1, threads=usable_cores())
 
     def prefill() -> None:
-        # Another first token, so that nothing of the last time can be used again.
-        start = next(starts) % len(ids)
-        answer = model.decode([ids[start], *ids[1:window]], request, cancel)
-        next(answer, None)
+        context.cut(0, 0)
+        for start in range(0, window, context.batch_tokens):
+            cancel.check()
+            end = min(start + context.batch_tokens, window)
+            context.evaluate([Chunk(0, ids[start:end], start, sampled=end == window)])
 
     try:
         yield prefill
     finally:
+        context.close()
         model.close()
 
 

@@ -25,17 +25,9 @@ def library() -> ModuleType:
     """The ``llama_cpp`` module: silent, its last errors kept for :func:`last_error`."""
     with _passive_openmp():
         import llama_cpp
-        import llama_cpp._internals
-        import llama_cpp.llama
 
-    # While a model loads it points the descriptors 1 and 2 of the whole process at /dev/null;
-    # the log callback below makes it silent without taking them from everyone else.
-    def untouched(disable: bool = True) -> contextlib.AbstractContextManager[None]:
-        return contextlib.nullcontext()
-
-    for module in (llama_cpp._internals, llama_cpp.llama):
-        setattr(module, "suppress_stdout_stderr", untouched)  # noqa: B010 not exported to checkers
     llama_cpp.llama_log_set(_keep_errors(llama_cpp), ctypes.c_void_p(0))
+    llama_cpp.llama_backend_init()
     return llama_cpp
 
 
@@ -56,21 +48,20 @@ class AbortSwitch:
     serves: of an empty string it is 0, of a one-letter string 1.
     """
 
-    def __init__(self, context: Any) -> None:
-        self._c = library()
-        self._context = context
+    def __init__(self) -> None:
         self._flag = ctypes.create_string_buffer(2)
-        callback = ctypes.cast(ctypes.CDLL(None).strlen, self._c.ggml_abort_callback)
-        data = ctypes.cast(self._flag, ctypes.c_void_p)
-        self._c.llama_set_abort_callback(self._context, callback, data)
+
+    def connect(self, context: Any) -> None:
+        """Let ``context`` obey this switch, which has to outlive it."""
+        c = library()
+        callback = ctypes.cast(ctypes.CDLL(None).strlen, c.ggml_abort_callback)
+        c.llama_set_abort_callback(context, callback, ctypes.cast(self._flag, ctypes.c_void_p))
 
     def press(self) -> None:
         self._flag.value = b"x"
 
-    def remove(self) -> None:
-        """Nothing that is pressed from here on touches the context."""
-        nothing = self._c.ggml_abort_callback()
-        self._c.llama_set_abort_callback(self._context, nothing, ctypes.c_void_p())
+    def release(self) -> None:
+        self._flag.value = b""
 
 
 def usable_cores() -> int:

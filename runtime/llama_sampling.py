@@ -7,11 +7,12 @@ import json
 import math
 import random
 from collections.abc import Mapping
-from types import TracebackType
-from typing import Any, Final, Self
+from typing import Any, Final
 
 from ..errors import ConfigError
+from .llama_context import LlamaContext
 from .llama_library import forget_errors, last_error, library
+from .llama_model import LlamaModel
 
 _TOP_K: Final = 40
 _TOP_P: Final = 0.95
@@ -19,7 +20,7 @@ _MIN_P: Final = 0.05
 
 
 class TokenSampler:
-    """One request's samplers; a context manager that frees them.
+    """One request's samplers, until :meth:`close` frees them.
 
     The grammar is asked about the chosen token first, and about the whole vocabulary only when
     it refuses that one (as ``common/sampling.cpp`` of llama.cpp does): over 150,000 tokens it
@@ -31,38 +32,29 @@ class TokenSampler:
 
     def __init__(
         self,
-        llama: Any,
+        model: LlamaModel,
         *,
         json_schema: Mapping[str, object] | None,
         temperature: float,
         seed: int | None,
     ) -> None:
-        self._llama = llama
         self._c = library()
         # made first: it can fail, and nothing would free the chain then
-        self._grammar = None if json_schema is None else self._make_grammar(json_schema)
+        self._grammar = None if json_schema is None else self._make_grammar(model, json_schema)
         self._chain = self._make_chain(temperature, seed)
 
-    def __enter__(self) -> Self:
-        return self
+    def close(self) -> None:
+        for sampler in filter(None, (self._chain, self._grammar)):
+            self._c.llama_sampler_free(sampler)
+        self._chain = self._grammar = None
 
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        traceback: TracebackType | None,
-    ) -> None:
-        self._c.llama_sampler_free(self._chain)
-        if self._grammar is not None:
-            self._c.llama_sampler_free(self._grammar)
-
-    def sample(self) -> int:
-        """The token that follows what was evaluated last."""
-        token: int = self._c.llama_sampler_sample(self._chain, self._llama.ctx, -1)
+    def sample(self, context: LlamaContext, row: int) -> int:
+        """The token that follows what was evaluated last in ``row``."""
+        token = context.sample(self._chain, row)
         if self._grammar is None:
             return token
         if not self._allows(token):
-            token = self._sample_allowed()
+            token = self._sample_allowed(context, row)
         self._c.llama_sampler_accept(self._grammar, token)
         return token
 
@@ -72,14 +64,13 @@ class TokenSampler:
         self._c.llama_sampler_apply(self._grammar, ctypes.byref(candidates))
         return not math.isinf(candidate[0].logit)
 
-    def _sample_allowed(self) -> int:
+    def _sample_allowed(self, context: LlamaContext, row: int) -> int:
         import numpy as np
 
-        size = self._llama.n_vocab()
+        size = context.vocabulary_size
         table = np.empty(size, dtype=[("id", np.int32), ("logit", np.float32), ("p", np.float32)])
         table["id"] = np.arange(size)
-        logits = self._c.llama_get_logits_ith(self._llama.ctx, -1)
-        table["logit"] = np.ctypeslib.as_array(logits, shape=(size,))
+        table["logit"] = np.ctypeslib.as_array(context.logits(row), shape=(size,))
         table["p"] = 0.0
         rows = table.ctypes.data_as(ctypes.POINTER(self._c.llama_token_data))
         candidates = self._c.llama_token_data_array(rows, size, -1, False)
@@ -105,16 +96,15 @@ class TokenSampler:
             c.llama_sampler_chain_add(chain, sampler)
         return chain
 
-    def _make_grammar(self, json_schema: Mapping[str, object]) -> Any:
+    def _make_grammar(self, model: LlamaModel, json_schema: Mapping[str, object]) -> Any:
         from llama_cpp.llama_grammar import json_schema_to_gbnf
 
-        vocabulary = self._c.llama_model_get_vocab(self._llama.model)
         forget_errors()
         try:
             rules: str = json_schema_to_gbnf(json.dumps(json_schema))
         except Exception as error:  # the converter raises whatever it stumbles over
             raise _not_a_grammar(str(error)) from error
-        grammar = self._c.llama_sampler_init_grammar(vocabulary, rules.encode(), b"root")
+        grammar = self._c.llama_sampler_init_grammar(model.vocabulary, rules.encode(), b"root")
         if not grammar:
             raise _not_a_grammar(last_error())
         return grammar

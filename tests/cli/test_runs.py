@@ -124,3 +124,27 @@ def test_a_run_goes_to_another_machine(
     assert capsys.readouterr().out == finished.markdown
     assert run(["runs", "import", file]) == ExitCode.FAILED
     assert "here already" in capsys.readouterr().err
+
+
+def test_a_run_is_renamed_found_and_removed(
+    finished: Report, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert run(["runs", "rename", "last", "Alder's harbour"]) == ExitCode.OK
+    assert "Alder's harbour" in capsys.readouterr().out
+    assert run(["runs", "search", "alder", "1902", "--json"]) == ExitCode.OK
+    [row] = json.loads(capsys.readouterr().out)
+    assert (row["run_id"], row["title"]) == (finished.run_id, "Alder's harbour")
+    assert run(["runs", "search", "lighthouse"]) == ExitCode.OK
+    assert "No run" in capsys.readouterr().out
+    assert run(["runs", "rm", finished.run_id[-4:], "last"]) == ExitCode.OK
+    assert capsys.readouterr().out == f"{finished.run_id} is removed\n"
+    assert run(["runs", "rm", "last"]) == ExitCode.FAILED
+    assert "no run 'last'" in capsys.readouterr().err
+
+
+def test_a_report_becomes_a_file_by_its_ending(finished: Report, tmp_path: Path) -> None:
+    page = tmp_path / "report.html"
+    assert run(["runs", "show", "last", "-o", str(page)]) == ExitCode.OK
+    assert "<mark>opened in 1902</mark>" in page.read_text()
+    assert run(["runs", "show", "last", "-o", str(tmp_path / "a.doc")]) == ExitCode.USAGE
+    assert run(["runs", "show", "last", "--json", "-o", str(page)]) == ExitCode.USAGE

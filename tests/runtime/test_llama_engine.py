@@ -163,22 +163,91 @@ async def test_cancelling_while_decoding_stops_within_two_seconds(engine: LlamaE
 
 
 @pytest.mark.slow
-async def test_requests_wait_their_turn_and_leave_the_queue_when_cancelled(
-    small: LlamaEngine,
+async def test_a_cancelled_request_leaves_the_others_as_they_were(small: LlamaEngine) -> None:
+    requests = [ask(f"Say {n}.", 24) for n in range(3)]
+    alone = [await small.generate(request, cancel=Cancellation()) for request in requests]
+    cancel = Cancellation()
+    long = asyncio.create_task(small.generate(GenerationRequest(LONG, 64), cancel=cancel))
+    others = [
+        asyncio.create_task(small.generate(request, cancel=Cancellation())) for request in requests
+    ]
+    await asyncio.sleep(0.4)
+    cancel.cancel()
+    with pytest.raises(Cancelled):
+        await long
+    assert await asyncio.gather(*others) == alone
+
+
+@pytest.mark.slow
+async def test_requests_share_their_steps(small: LlamaEngine) -> None:
+    requests = [ask(f"Tell me about the number {n}.", 32) for n in range(4)]
+    arrivals: list[int] = []
+
+    async def run(number: int) -> Generation:
+        items = []
+        async for item in small.stream(requests[number], cancel=Cancellation()):
+            arrivals.append(number)
+            items.append(item)
+        assert isinstance(items[-1], Generation)
+        return items[-1]
+
+    alone = [await small.generate(request, cancel=Cancellation()) for request in requests]
+    together = await asyncio.gather(*map(run, range(4)))
+    assert list(together) == alone
+    ends = [len(arrivals) - arrivals[::-1].index(number) for number in range(4)]
+    assert arrivals.index(3) < min(ends), "the last one began after the first had ended"
+
+
+@pytest.mark.slow
+async def test_each_request_has_a_grammar_and_a_seed_of_its_own(small: LlamaEngine) -> None:
+    def drawn(seed: int, *, bound: bool) -> GenerationRequest:
+        return GenerationRequest(
+            CHAT,
+            32,
+            json_schema=Query.model_json_schema() if bound else None,
+            temperature=1.2,
+            seed=seed,
+        )
+
+    requests = [drawn(seed, bound=bound) for seed in (1, 2) for bound in (True, False)]
+    alone = [await small.generate(request, cancel=Cancellation()) for request in requests]
+    together = await asyncio.gather(
+        *(small.generate(request, cancel=Cancellation()) for request in requests)
+    )
+    assert len({generation.text for generation in together}) == 4
+    assert [g.text.startswith("{") for g in together] == [True, False, True, False]
+    assert together == alone
+
+
+@pytest.mark.slow
+async def test_a_request_that_does_not_fit_waits(model_file: FindModel) -> None:
+    engine = await LlamaEngine.open(model_file("smollm2-135m"), context_tokens=256)
+    prompt = await engine.count_tokens(CHAT)
+    request = GenerationRequest(CHAT, 256 - prompt)
+    together = await asyncio.gather(
+        *(engine.generate(request, cancel=Cancellation()) for _ in range(4))
+    )
+    assert len({generation.text for generation in together}) == 1
+    await engine.aclose()
+
+
+@pytest.mark.slow
+async def test_a_beginning_is_evaluated_once_for_requests_that_come_together(
+    engine: LlamaEngine,
 ) -> None:
-    finished: list[int] = []
+    beginning = "The tide rises and the tide falls. " * 60
 
-    async def run(number: int, cancel: Cancellation) -> None:
-        await small.generate(ask(f"Say {number}.", 12), cancel=cancel)
-        finished.append(number)
+    async def seconds(*questions: str) -> float:
+        started = time.monotonic()
+        await asyncio.gather(
+            *(engine.generate(ask(beginning + q, 1), cancel=Cancellation()) for q in questions)
+        )
+        return time.monotonic() - started
 
-    cancels = [Cancellation() for _ in range(4)]
-    tasks = [asyncio.create_task(run(n, cancel)) for n, cancel in enumerate(cancels)]
-    await asyncio.sleep(0.01)
-    cancels[2].cancel()
-    results = await asyncio.gather(*tasks, return_exceptions=True)
-    assert finished == [0, 1, 3]
-    assert isinstance(results[2], Cancelled)
+    await seconds("")
+    one = await seconds("x" + beginning)
+    four = await seconds(*(f"y{beginning} How often does it rise in {n}?" for n in range(4)))
+    assert four < 2 * one
 
 
 @pytest.mark.slow

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import contextlib
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -11,15 +11,17 @@ import click
 
 from ..errors import RunError
 from ..locations import locations
+from ..safe_text import safe_line
 from .terminal import note, write_json, write_jsonl, write_result
 
 if TYPE_CHECKING:
+    from ..agent.run_store import RunFolder
     from ..tools.page_store import PageStore
 
 
 @click.group()
 def runs() -> None:
-    """List, show, resume, export and import runs."""
+    """List, search, show, resume, rename, remove, export and import runs."""
 
 
 @runs.command("list")
@@ -28,29 +30,42 @@ def list_runs(as_json: bool) -> None:
     """All runs, oldest first."""
     from ..agent.run_store import RunStore
 
-    rows = []
-    for folder in RunStore(locations().runs).all():
-        record, report = folder.record, folder.report
-        rows.append(
-            {
-                "run_id": record.run_id,
-                "started_at": record.started_at.isoformat(timespec="seconds"),
-                "status": report.status if report else "unfinished",
-                "question": record.question,
-                "claims": len(report.claims) if report else 0,
-                "seconds": round(report.usage.seconds, 1) if report else None,
-            }
-        )
-    if as_json:
-        write_json(rows)
-        return
-    if not rows:
-        write_result("No runs yet.")
-        return
-    for row in rows:
-        seconds = "" if row["seconds"] is None else f"{row['seconds']:.0f} s"
-        question = " ".join(str(row["question"]).split())
-        write_result(f"{row['run_id']}  {row['status']:<16}  {seconds:>6}  {question}")
+    _list(RunStore(locations().runs).all(), as_json=as_json, none="No runs yet.")
+
+
+@runs.command("search")
+@click.argument("words", nargs=-1, required=True)
+@click.option("--json", "as_json", is_flag=True, help="Print a JSON array.")
+def search_runs(words: tuple[str, ...], as_json: bool) -> None:
+    """Runs that have all WORDS in their title, question or answer, oldest first."""
+    from ..agent.run_store import RunStore
+
+    found = RunStore(locations().runs).search(" ".join(words))
+    _list(found, as_json=as_json, none="No run has these words.")
+
+
+@runs.command("rename")
+@click.argument("run")
+@click.argument("title")
+def rename_run(run: str, title: str) -> None:
+    """Call RUN by TITLE; an empty one gives it the name of its question again."""
+    from ..agent.run_store import RunStore
+
+    folder = RunStore(locations().runs).get(run)
+    folder.rename(title)
+    write_result(f"{folder.path.name}  {safe_line(folder.title)}")
+
+
+@runs.command("rm")
+@click.argument("run", nargs=-1, required=True)
+def remove_runs(run: tuple[str, ...]) -> None:
+    """Remove each RUN with its log, its checkpoints and its report."""
+    from ..agent.run_store import RunStore
+
+    store = RunStore(locations().runs)
+    for run_id in dict.fromkeys(store.get(name).path.name for name in run):
+        store.delete(run_id)
+        write_result(f"{run_id} is removed")
 
 
 @runs.command("show")
@@ -58,9 +73,21 @@ def list_runs(as_json: bool) -> None:
 @click.option("--json", "as_json", is_flag=True, help="Print the report as JSON.")
 @click.option("--jsonl", "as_jsonl", is_flag=True, help="Print the run's events, a line each.")
 @click.option("--page", metavar="PAGE_ID", help="Print the text of a page that the run read.")
-def show_run(run: str, as_json: bool, as_jsonl: bool, page: str | None) -> None:
+@click.option(
+    "-o",
+    "--output",
+    type=click.Path(path_type=Path),
+    help="Write the report to this file: .md, .html, .pdf, .json; a table also as .csv or .xlsx.",
+)
+def show_run(
+    run: str, as_json: bool, as_jsonl: bool, page: str | None, output: Path | None
+) -> None:
     """The report of RUN: an id, the start or the end of one, or "last"."""
+    if output and (as_json or as_jsonl or page):
+        raise click.UsageError("-o writes the report: leave out --json, --jsonl and --page")
+
     from ..agent.events import PageRead
+    from ..agent.exports.formats import export_to, finished_report
     from ..agent.run_store import RunStore
 
     folder = RunStore(locations().runs).get(run)
@@ -79,12 +106,11 @@ def show_run(run: str, as_json: bool, as_jsonl: bool, page: str | None) -> None:
         for event in folder.events():
             write_jsonl(event.model_dump(mode="json"))
         return
-    report = folder.report
-    if report is None:
-        raise RunError(
-            f"run {folder.path.name} is unfinished",
-            remedy=f"go on with it: leadline runs resume {folder.path.name}",
-        )
+    report = finished_report(folder)
+    if output is not None:
+        with _pages() as store:
+            export_to(output, report, store)
+        return
     if as_json:
         write_json(report.model_dump(mode="json"))
     else:
@@ -174,3 +200,29 @@ def _pages() -> Iterator[PageStore]:
 
     with contextlib.closing(PageStore(locations().pages)) as store:
         yield store
+
+
+def _list(folders: Sequence[RunFolder], *, as_json: bool, none: str) -> None:
+    rows = [_row(folder) for folder in folders]
+    if as_json:
+        write_json(rows)
+        return
+    if not rows:
+        write_result(none)
+    for row in rows:
+        seconds = f"{row['seconds']:.0f} s" if row["status"] != "unfinished" else ""
+        title = safe_line(str(row["title"]))
+        write_result(f"{row['run_id']}  {row['status']:<16}  {seconds:>6}  {title}")
+
+
+def _row(folder: RunFolder) -> dict[str, object]:
+    record, report = folder.record, folder.report
+    return {
+        "run_id": record.run_id,
+        "started_at": record.started_at.isoformat(timespec="seconds"),
+        "status": report.status if report else "unfinished",
+        "title": folder.title,
+        "question": record.question,
+        "claims": len(report.claims) if report else 0,
+        "seconds": round(report.usage.seconds, 1) if report else None,
+    }
