@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import os
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -42,12 +41,12 @@ async def pages_at(
             fetched = await fetcher.fetch(source, cancel=cancel)
         return _one(await asyncio.to_thread(keep, fetched, store))
     path = Path(source)
-    if os.path.isdir(path):
+    if await asyncio.to_thread(path.is_dir):
         return await in_thread(
             lambda stop: pages_of_folder(path, store, cancel=stop, progress=progress),
             cancel=cancel,
         )
-    if not os.path.exists(path):
+    if not await asyncio.to_thread(path.exists):
         raise InputError(
             f"there is no file or folder '{printable(source)}'",
             remedy="name one, give a full http(s) address, or - for standard input",

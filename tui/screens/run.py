@@ -118,7 +118,7 @@ class RunScreen(Screen[None]):
         self.query_one(RunHeader).show(run)
         plan = self.query_one(PlanTree)
         plan.update(view, run.now())
-        if plan.highlighted is None and plan.option_count:
+        if plan.highlighted is None:
             plan.action_first()
         match self.query_one(TabbedContent).active:
             case "findings":
@@ -261,7 +261,9 @@ class RunScreen(Screen[None]):
     @on(OptionList.OptionSelected, "#findings-list, #report-list")
     def _row_opened(self, event: OptionList.OptionSelected) -> None:
         chosen = self.query_one(PlanTree).chosen_id
-        self._open(*places_of_row(self.run.view, event.option_id or "", chosen))
+        if event.option_id is None:
+            return
+        self._open(*places_of_row(self.run.view, event.option_id, chosen))
 
     @on(DataTable.CellSelected)
     def _cell_opened(self) -> None:
