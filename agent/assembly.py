@@ -5,7 +5,8 @@ from __future__ import annotations
 import asyncio
 from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
+from pathlib import Path
 
 from ..cancellation import Cancellation
 from ..errors import LeadlineError, ModelMissing
@@ -49,6 +50,10 @@ class Wishes:
     corpora: Sequence[str] = ()
     """Names of corpora, or directories to index as such."""
     web: bool = False
+    effort: Effort = field(default_factory=Effort)
+    """How hard to try; the tokens to read come from the settings."""
+    runs: Path | None = None
+    """Where runs are kept; None is with the user's others."""
 
 
 @asynccontextmanager
@@ -115,8 +120,8 @@ async def open_researcher(
             reader=reader,
             sources=sources,
             pages=store,
-            runs=RunStore(locations().runs),
-            effort=Effort(reading_tokens=settings.reading_tokens),
+            runs=RunStore(wishes.runs or locations().runs),
+            effort=replace(wishes.effort, reading_tokens=settings.reading_tokens),
         )
 
 

@@ -9,7 +9,7 @@ from pydantic import BaseModel, ConfigDict, Field, TypeAdapter
 
 from ..budget import Limits, Usage
 from ..evidence import Evidence
-from .report import Claim, Report, Verdict
+from .report import Claim, Contradiction, Report, Verdict
 from .research_graph import NodeState, Refusal, ResearchGraph
 from .steering import PlanEdit
 from .tables.schema import TableSchema
@@ -140,6 +140,13 @@ class ClaimVerified(_Event):
     reason: str = ""
 
 
+class ContradictionFound(_Event):
+    """Two sources answer one question differently."""
+
+    kind: Literal["contradiction.found"] = "contradiction.found"
+    contradiction: Contradiction
+
+
 class TablePlanned(_Event):
     kind: Literal["table.planned"] = "table.planned"
     table_schema: TableSchema
@@ -199,6 +206,7 @@ Event = Annotated[
     | EvidenceFound
     | ClaimDrafted
     | ClaimVerified
+    | ContradictionFound
     | TablePlanned
     | RowsFound
     | CellsFilled

@@ -48,12 +48,27 @@ class RunProblem(_Value):
     message: str
 
 
+class Contradiction(_Value):
+    """Two sources that answer one question differently."""
+
+    question: str
+    first: str
+    """The value that ``first_citation`` gives."""
+    first_citation: Citation
+    second: str
+    second_citation: Citation
+
+
 class Report(_Value):
     """The result of a run, as ``--json`` prints it."""
 
     run_id: str
     status: Status
     question: str
+    answer: str = ""
+    """The answer in a few words: a name, a number, a date; empty where there is no such thing."""
+    agreement: float | None = None
+    """The share of sampled answers that say ``answer``; None where none were sampled."""
     markdown: str
     claims: tuple[Claim, ...]
     open_questions: tuple[str, ...]
@@ -65,6 +80,11 @@ class Report(_Value):
     errors: tuple[RunProblem, ...] = ()
     dropped_citations: int = 0
     """References to evidence that does not exist, dropped before the report was written."""
+    contradictions: tuple[Contradiction, ...] = ()
+    repaired_claims: int = 0
+    """Statements that no source bore out and that were written anew from their sources."""
+    removed_claims: int = 0
+    """Statements that no source bore out and that were left out."""
     model: str = ""
     reader: str = ""
     started_at: datetime
@@ -75,11 +95,15 @@ def render_markdown(
     claims: Sequence[Claim],
     *,
     status: Status,
+    answer: str = "",
     open_questions: Sequence[str] = (),
     problems: Sequence[str] = (),
     unread: Sequence[Citation] = (),
+    contradictions: Sequence[Contradiction] = (),
+    repaired_claims: int = 0,
+    removed_claims: int = 0,
 ) -> str:
-    """The report as Markdown: numbered claims, what is missing and why, the sources with quotes.
+    """The report as Markdown: the answer, numbered claims, what is missing and why, the sources.
 
     ``unread`` are quotes that were found but that no answer was made of before the run ended.
     """
@@ -89,11 +113,23 @@ def render_markdown(
     ]
     if not claims:
         paragraphs = ["No answer was found in what was searched."]
+    elif answer.strip():
+        paragraphs.insert(0, f"**{_value(answer)}**")
     if status == "budget_exhausted":
         paragraphs.append("*The budget ran out before the research was finished.*")
     if unread:
-        quotes = "\n".join(f"- {_quote(c.quote)} [{numbers.number(c)}]" for c in unread)
+        quotes = "\n".join(f"- {_value(c.quote)} [{numbers.number(c)}]" for c in unread)
         paragraphs.append(f"Passages found, not yet made into an answer:\n\n{quotes}")
+    if contradictions:
+        told = "\n".join(
+            f"- {_value(c.question)}\n"
+            f"  - {_value(c.first)} [{numbers.number(c.first_citation)}]\n"
+            f"  - {_value(c.second)} [{numbers.number(c.second_citation)}]"
+            for c in contradictions
+        )
+        paragraphs.append(f"## Sources disagree\n\n{told}")
+    if note := _doubts(repaired_claims, removed_claims):
+        paragraphs.append(f"*{note}*")
     if open_questions:
         questions = "\n".join(f"- {question}" for question in open_questions)
         paragraphs.append(f"## Open questions\n\n{questions}")
@@ -115,15 +151,29 @@ def _sentence(claim: Claim, numbers: Sequence[int]) -> str:
     return f"{text}{' ' if marks else ''}{marks}{doubt}"
 
 
+def _doubts(repaired: int, removed: int) -> str:
+    """What became of statements that their sources did not bear out."""
+    parts = []
+    if repaired:
+        parts.append(f"{_statements(repaired)} written anew from the sources")
+    if removed:
+        parts.append(f"{_statements(removed)} left out")
+    return f"Not borne out by the sources as first written: {', '.join(parts)}." if parts else ""
+
+
+def _statements(count: int) -> str:
+    return f"{count} statement{'' if count == 1 else 's'}"
+
+
+def _value(text: str) -> str:
+    return _escape(" ".join(text.split()))
+
+
 def _source(number: int, citation: Citation) -> str:
     sheet = f", page {citation.sheet}" if citation.sheet else ""
     title = citation.title.strip() or citation.url
     url = citation.url.replace("<", "%3C").replace(">", "%3E")
-    return f"{number}. {_escape(title)}{sheet} — <{url}>\n   > {_quote(citation.quote)}"
-
-
-def _quote(text: str) -> str:
-    return _escape(" ".join(text.split()))
+    return f"{number}. {_escape(title)}{sheet} — <{url}>\n   > {_value(citation.quote)}"
 
 
 def _escape(text: str) -> str:

@@ -74,6 +74,10 @@ class SubAnswer(BaseModel):
     model_config = ConfigDict(frozen=True, extra="forbid")
 
     claims: tuple[CitedClaim, ...] = ()
+    short: str = ""
+    """The bare name, number or date that was asked for; empty where the answer is no such thing."""
+    agreement: float | None = None
+    """The share of sampled answers that say ``short``; None where none were sampled."""
     evidence: tuple[Evidence, ...] = ()
     dropped_citations: int = 0
     """References to evidence that does not exist, dropped."""

@@ -2,7 +2,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from markdown_it import MarkdownIt
 
-from leadline.agent.report import Claim, render_markdown
+from leadline.agent.report import Claim, Contradiction, render_markdown
 from leadline.evidence import Citation
 
 
@@ -77,3 +77,52 @@ def test_a_stopped_run_shows_what_it_had_found() -> None:
     text = render_markdown([], status="budget_exhausted", unread=[citation("found words")])
     assert "budget ran out" in text
     assert "found words [1]" in text
+
+
+def test_the_short_answer_leads() -> None:
+    claims = [Claim(text="It was opened in 1902", citations=(citation("opened in 1902"),))]
+    text = render_markdown(claims, status="complete", answer="1902")
+    assert text.startswith("**1902**\n\nIt was opened in 1902. [1]\n")
+
+
+def test_without_claims_no_answer_leads() -> None:
+    assert "1902" not in render_markdown([], status="failed", answer="1902")
+
+
+def test_sources_that_disagree_are_shown_with_both_quotes() -> None:
+    first, second = citation("opened in 1902"), citation("opened in 1904", start=50)
+    disagreement = Contradiction(
+        question="When was it opened?",
+        first="1902",
+        first_citation=first,
+        second="1904",
+        second_citation=second,
+    )
+    text = render_markdown(
+        [Claim(text="In 1902.", citations=(first,))],
+        status="partial",
+        contradictions=[disagreement],
+    )
+    assert "## Sources disagree\n\n- When was it opened?\n  - 1902 [1]\n  - 1904 [2]" in text
+    assert "> opened in 1904" in text
+
+
+def test_what_was_repaired_and_removed_is_counted() -> None:
+    claim = Claim(text="c", citations=(citation("q"),))
+    text = render_markdown([claim], status="partial", repaired_claims=1, removed_claims=2)
+    assert "1 statement written anew from the sources, 2 statements left out" in text
+
+
+@given(st.text(alphabet="![](){}<>`*_#|&;:/\\.~-+=1. ahtpsw\n\"'"))
+def test_no_answer_or_value_becomes_a_link_or_an_image(text: str) -> None:
+    cited = citation("q")
+    disagreement = Contradiction(
+        question=text, first=text, first_citation=cited, second=text, second_citation=cited
+    )
+    shown = render_markdown(
+        [Claim(text="c", citations=(cited,))],
+        status="partial",
+        answer=text,
+        contradictions=[disagreement],
+    )
+    assert rendered(shown)[0] == {"https://example.org/a"}

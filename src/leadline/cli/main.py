@@ -17,6 +17,7 @@ _COMMANDS = {
     "ask": "Research a question and print the cited report (the default command).",
     "batch": "Work through many questions and tables, resumable.",
     "bench": "Measure how fast this machine reads, and how near its limits that is.",
+    "config": "Show and change settings, each with the place it comes from.",
     "corpus": "Add, list, search and remove indexed folders and sites.",
     "demo": "Ask the Python language reference a set question.",
     "doctor": "Say what works on this machine, and why the rest does not.",
