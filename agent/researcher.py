@@ -10,10 +10,11 @@ from typing import Any, cast
 
 from ..budget import Budget, Limits
 from ..cancellation import Cancellation
-from ..errors import InputError, LeadlineError, RunError
-from ..evidence import Citation, Evidence
+from ..errors import InputError, LeadlineError, ReadingError, RunError
+from ..evidence import Citation, Evidence, Page
 from ..progress import Progress, silent
 from ..runtime.engine import Engine
+from ..runtime.heatmap import HeadMap, Looker
 from ..runtime.reader import Reader
 from .checkpoints import run_checkpointed
 from .events import Event, EvidenceFound, RunFinished, RunStarted, UsageUpdated
@@ -121,6 +122,28 @@ class Researcher:
         if report := folder.report:
             return report
         return await self._go(folder, limits, cancel, on_event, progress)
+
+    async def look(
+        self,
+        question: str,
+        pages: Sequence[Page],
+        evidence: Sequence[Evidence],
+        *,
+        cancel: Cancellation,
+    ) -> HeadMap:
+        """What the reader's heads look at in ``pages`` when ``question`` is asked.
+
+        Raises:
+            ReadingError: the reader has no heads, or the pages have no text.
+            Cancelled: ``cancel`` was set meanwhile.
+        """
+        if not isinstance(self._reader, Looker):
+            raise ReadingError(
+                f"{self._reader.model_id} reads without a model, there is no attention to show",
+                remedy="choose a reader that has one",
+            )
+        budget = self._effort.reading_budget
+        return await self._reader.look(question, pages, evidence, budget=budget, cancel=cancel)
 
     async def _go(
         self,

@@ -105,15 +105,25 @@ class RunFolder:
         write_atomically(self.path / "report.json", report.model_dump_json(indent=2))
 
     def events(self) -> Iterator[Event]:
-        """The run's events in order; a line cut off by a crash ends the stream."""
+        """The run's events in order; a last line cut off by a crash is left out.
+
+        Raises:
+            RunError: a line is damaged; the events before it were given.
+        """
         path = self.path / "events.jsonl"
         if not path.exists():
             return
         with path.open("rb") as file:
-            for line in file:
+            for number, line in enumerate(file, start=1):
                 if not line.endswith(b"\n"):
                     return
-                yield parse_event(line)
+                try:
+                    event = parse_event(line)
+                except ValidationError as error:
+                    raise RunError(
+                        f"line {number} of {path} is damaged", remedy="run the question again"
+                    ) from error
+                yield event
 
     def open_log(self, subscriber: Callable[[Event], None]) -> EventLog:
         """The log to which this run's next events are appended; ``subscriber`` sees each.

@@ -11,10 +11,11 @@ import os
 import sys
 import threading
 from collections.abc import Awaitable, Callable
+from concurrent.futures import Future
 from contextlib import AbstractAsyncContextManager
 from dataclasses import dataclass, field
 from functools import partial
-from typing import Protocol
+from typing import Protocol, TypeVar
 
 from ..agent.assembly import Wishes
 from ..agent.report import Report
@@ -27,6 +28,9 @@ from .run_feed import RunFeed
 _NICENESS = 10
 """Keys are answered first, however many threads compute; those inherit it from this one."""
 _CLOSING_SECONDS = 5.0
+
+
+T = TypeVar("T")
 
 
 class OpenResearcher(Protocol):
@@ -51,9 +55,9 @@ class _Opened:
     """A researcher that is kept open for the next question with the same wishes."""
 
     wishes: Wishes
+    researcher: asyncio.Future[Researcher]
+    feeds: list[RunFeed]
     closing: asyncio.Event = field(default_factory=asyncio.Event)
-    feeds: list[RunFeed] = field(default_factory=list)
-    researcher: asyncio.Future[Researcher] | None = None
     keeper: asyncio.Task[None] | None = None
 
     def warn(self, message: str) -> None:
@@ -89,6 +93,11 @@ class ResearchThread:
         loop.call_soon_threadsafe(self._launch, wishes, start, feed)
         return feed
 
+    def ask(self, wishes: Wishes, work: Callable[[Researcher], Awaitable[T]]) -> Future[T]:
+        """Something else than a run that takes a researcher: its result, as a future."""
+        job = self._use(wishes, RunFeed(), work)
+        return asyncio.run_coroutine_threadsafe(job, self._ensure_loop())
+
     def close(self) -> None:
         """Stop what runs, close the models, end the thread. Blocks for seconds at most."""
         loop, thread = self._loop, self._thread
@@ -110,7 +119,9 @@ class ResearchThread:
         return self._loop
 
     def _launch(self, wishes: Wishes, start: Start, feed: RunFeed) -> None:
-        task = asyncio.get_running_loop().create_task(self._run(wishes, start, feed))
+        task = asyncio.get_running_loop().create_task(
+            self._use(wishes, feed, lambda researcher: start(researcher, feed))
+        )
         self._running.add(task)
         task.add_done_callback(partial(self._ended, feed))
 
@@ -122,11 +133,13 @@ class ResearchThread:
         else:
             feed.end(task.exception() or task.result())
 
-    async def _run(self, wishes: Wishes, start: Start, feed: RunFeed) -> Report:
+    async def _use(
+        self, wishes: Wishes, feed: RunFeed, work: Callable[[Researcher], Awaitable[T]]
+    ) -> T:
         opened = await self._open(wishes, feed)
         try:
-            assert opened.researcher is not None
-            return await start(await opened.researcher, feed)
+            # Several may wait for the same researcher; one that gives up must not take it away.
+            return await work(await asyncio.shield(opened.researcher))
         finally:
             opened.feeds.remove(feed)
 
@@ -138,15 +151,13 @@ class ResearchThread:
                 return opened
             if not opened.feeds:
                 await self._release(opened)
-        opened = _Opened(wishes, feeds=[feed])
-        opened.researcher = asyncio.get_running_loop().create_future()
+        opened = _Opened(wishes, asyncio.get_running_loop().create_future(), [feed])
         opened.keeper = asyncio.create_task(self._keep(opened, feed.cancel))
         self._opened.append(opened)
         return opened
 
     async def _keep(self, opened: _Opened, cancel: Cancellation) -> None:
         """Hold a researcher open, in one task, until it is to be closed."""
-        assert opened.researcher is not None
         work = self._opener(
             opened.wishes, cancel=cancel, progress=opened.progress, warn=opened.warn
         )

@@ -70,10 +70,13 @@ class RunFeed:
             self._ended = outcome
             self.under_way.clear()
 
-    def take(self) -> News:
-        """What was said since the last call."""
+    def take(self, most: int = 200) -> News:
+        """What was said since the last call: ``most`` events, the rest at the next call."""
         with self._lock:
-            events, self._events = tuple(self._events), deque()
+            count = min(most, len(self._events))
+            events = tuple(self._events.popleft() for _ in range(count))
+            if self._events:
+                return News(events)
             warnings, self._warnings = tuple(self._warnings), deque()
             asked, self._asked = self._asked, None
             ended, self._ended = self._ended, None

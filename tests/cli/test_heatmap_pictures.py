@@ -14,7 +14,7 @@ import pytest
 
 from leadline.cli.heatmap_html import heatmap_html
 from leadline.cli.heatmap_png import heatmap_png, require_pillow
-from leadline.cli.heatmap_view import Strengths
+from leadline.runtime.heatmap_view import Strengths
 from leadline.errors import ConfigError
 from leadline.evidence import Evidence, Page
 from leadline.runtime.heads import Head

@@ -12,8 +12,8 @@ from itertools import groupby
 
 from ..evidence import Evidence, Page
 from ..runtime.heatmap import HeadMap, PassageMap, Stretch
+from ..runtime.heatmap_view import Strengths, evidence_at, row_name, sentences_of, words_of
 from ..safe_text import safe_line, safe_text
-from .heatmap_view import Strengths, evidence_at, row_name, sentences_of, words_of
 from .highlight import address
 
 _POLICY = "default-src 'none'; style-src 'unsafe-inline'; base-uri 'none'; form-action 'none'"
