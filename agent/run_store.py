@@ -39,6 +39,8 @@ class RunRecord(BaseModel):
     sources: tuple[str, ...]
     table: TableWishes | None = None
     """What was said of the table, where the run is to end in one."""
+    follows: str | None = None
+    """The earlier run whose pages this one looks at first."""
 
 
 class RunFolder:
@@ -191,6 +193,7 @@ class RunStore:
         reader: str,
         sources: tuple[str, ...],
         table: TableWishes | None = None,
+        follows: str | None = None,
     ) -> RunFolder:
         """A new, empty run. Raises StorageError: the folder cannot be written."""
         now = datetime.now(UTC)
@@ -204,6 +207,7 @@ class RunStore:
             reader=reader,
             sources=sources,
             table=table,
+            follows=follows,
         )
         write_atomically(folder.path / "run.json", record.model_dump_json(indent=2))
         return folder

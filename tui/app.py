@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-from collections.abc import Awaitable, Callable, Iterable, Iterator, Sequence
+from collections.abc import Awaitable, Iterable, Iterator, Sequence
 from typing import Any, ClassVar
 
 from textual import work
@@ -15,7 +15,7 @@ from textual.screen import Screen
 
 from ..agent.assembly import Wishes, open_researcher
 from ..agent.report import Report
-from ..agent.researcher import Researcher
+from ..agent.researcher import Researcher, RunOptions
 from ..agent.run_store import RunStore
 from ..agent.tables.schema import TableWishes
 from ..budget import Limits
@@ -30,7 +30,7 @@ from ..tools.page_store import PageStore
 from .ascii_filter import AsciiFilter, terminal_shows_unicode
 from .commands import OffersCommands, PaletteCommand
 from .open_run import OpenRun, kept_run
-from .research_thread import OpenResearcher, ResearchThread
+from .research_thread import OpenResearcher, ResearchThread, Start
 from .run_feed import RunFeed
 from .screens.ask import AskScreen
 from .screens.page import Look
@@ -103,64 +103,37 @@ class LeadlineApp(App[None], inherit_bindings=False):
         """Research ``question`` and show how it goes; with ``hold`` it pauses at its plan."""
 
         async def start(researcher: Researcher, feed: RunFeed) -> Report:
-            return await researcher.run(
-                question,
-                limits=limits,
-                cancel=feed.cancel,
-                on_event=feed.tell,
-                progress=feed.progress,
-            )
+            return await researcher.run(question, **_options(feed, limits))
 
-        run = OpenRun(wishes, limits=limits)
-        run.view.question = question
-        return self._begin(run, start)
+        run = OpenRun(wishes, question, limits=limits)
+        return self._begin(run, start, hold=hold)
 
     def tabulate(self, query: str, columns: TableWishes, wishes: Wishes, limits: Limits) -> OpenRun:
         """Find the table that ``query`` asks for and show how it fills."""
 
         async def start(researcher: Researcher, feed: RunFeed) -> Report:
-            return await researcher.tabulate(
-                query,
-                columns,
-                limits=limits,
-                cancel=feed.cancel,
-                on_event=feed.tell,
-                progress=feed.progress,
-            )
+            return await researcher.tabulate(query, columns, **_options(feed, limits))
 
-        run = OpenRun(wishes, limits=limits, as_table=True)
-        run.view.question = query
-        return self._begin(run, start)
+        return self._begin(OpenRun(wishes, query, limits=limits, as_table=True), start)
+
+    def follow_up(self, earlier: OpenRun, question: str) -> OpenRun:
+        """Ask another question, of the pages of a run first."""
+        limits = earlier.limits
+
+        async def start(researcher: Researcher, feed: RunFeed) -> Report:
+            run_id = earlier.view.run_id
+            return await researcher.follow_up(run_id, question, **_options(feed, limits))
+
+        return self._begin(OpenRun(earlier.wishes, question, limits=limits), start)
 
     def resume(self, run: OpenRun) -> None:
         """Go on with a run from where it was stopped."""
 
         async def start(researcher: Researcher, feed: RunFeed) -> Report:
-            return await researcher.resume(
-                run.view.run_id,
-                limits=run.current_limits,
-                cancel=feed.cancel,
-                on_event=feed.tell,
-                progress=feed.progress,
-            )
+            options = _options(feed, run.current_limits)
+            return await researcher.resume(run.view.run_id, **options)
 
-        run.begin(self.research.start(run.wishes, start))
-
-    def follow_up(self, earlier: OpenRun, question: str) -> OpenRun:
-        """Ask another question of the pages of a run."""
-
-        async def start(researcher: Researcher, feed: RunFeed) -> Report:
-            return await researcher.run(
-                question,
-                limits=earlier.limits,
-                cancel=feed.cancel,
-                on_event=feed.tell,
-                progress=feed.progress,
-            )
-
-        run = OpenRun(earlier.wishes, limits=earlier.limits)
-        run.view.question = question
-        return self._begin(run, start)
+        self._start(run, start)
 
     def open_run(self, run_id: str, *, resume: bool = False) -> None:
         """Show a run that is kept; ``resume`` goes on with it."""
@@ -236,13 +209,14 @@ class LeadlineApp(App[None], inherit_bindings=False):
         yield PaletteCommand("view: choose colours", "Change the theme", self.search_themes)
         yield PaletteCommand("leadline: quit", "A run under way can be resumed", self.action_quit)
 
-    def _begin(
-        self, run: OpenRun, start: Callable[[Researcher, RunFeed], Awaitable[Report]]
-    ) -> OpenRun:
-        run.begin(self.research.start(run.wishes, start))
+    def _begin(self, run: OpenRun, start: Start, *, hold: bool = False) -> OpenRun:
+        self._start(run, start, hold=hold)
         self.open_runs.append(run)
         self.show(run)
         return run
+
+    def _start(self, run: OpenRun, start: Start, *, hold: bool = False) -> None:
+        run.begin(self.research.start(run.wishes, start, hold=hold))
 
     def _poll(self) -> None:
         """Take in what runs say, also those that no screen shows."""
@@ -280,3 +254,14 @@ class LeadlineApp(App[None], inherit_bindings=False):
         if resume and run.resumable:
             self.resume(run)
         self.show(run)
+
+
+def _options(feed: RunFeed, limits: Limits) -> RunOptions:
+    return RunOptions(
+        limits=limits,
+        cancel=feed.cancel,
+        on_event=feed.tell,
+        progress=feed.progress,
+        steering=feed.steering,
+        clarify=feed.clarify,
+    )

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import traceback
-from dataclasses import dataclass, field
+from dataclasses import InitVar, dataclass, field
 from datetime import UTC, datetime
 
 from ..agent.assembly import Wishes
@@ -24,6 +24,7 @@ class OpenRun:
     """The view of a run, its feed while it is under way, and what went wrong beside its log."""
 
     wishes: Wishes
+    question: InitVar[str] = ""
     as_table: bool = False
     """Whether a table was asked for."""
     view: RunView = field(default_factory=RunView)
@@ -41,6 +42,9 @@ class OpenRun:
     """Warnings that belong to no event, not yet shown."""
     clarification: Clarification | None = None
     """A question that waits for the person."""
+
+    def __post_init__(self, question: str) -> None:
+        self.view.question = question
 
     @property
     def under_way(self) -> bool:
@@ -122,9 +126,9 @@ def kept_run(folder: RunFolder, settings: Settings) -> OpenRun:
     record = folder.record
     corpora = tuple(name for name in record.sources if name != WEB)
     mine = settings.model_copy(update={"model": record.model, "reader": record.reader})
-    run = OpenRun(Wishes(settings=mine, corpora=corpora, web=WEB in record.sources))
-    run.as_table = record.table is not None
-    run.view.run_id, run.view.question = record.run_id, record.question
+    wishes = Wishes(settings=mine, corpora=corpora, web=WEB in record.sources)
+    run = OpenRun(wishes, record.question, as_table=record.table is not None)
+    run.view.run_id = record.run_id
     run.view.model, run.view.reader = record.model, record.reader
     try:
         run.view.apply_all(folder.events())

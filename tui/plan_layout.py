@@ -33,12 +33,15 @@ class PlanRow:
 
 
 def plan_rows(nodes: Mapping[str, Placed]) -> list[PlanRow]:
-    """Every question of ``nodes`` once, parents above children. Unknown parents are left out."""
+    """Every question of ``nodes`` once, below the parent it stands under, in the order of
+    ``nodes`` otherwise. Parents that are not among them are left out, and so are edges that lead
+    from a later question to an earlier one, which no plan has."""
     children: dict[str, list[str]] = {"": []}
     needs: dict[str, tuple[str, ...]] = {}
     order = list(nodes)
     for node in nodes.values():
-        parents = [parent for parent in node.parents if parent in nodes]
+        earlier = order[: order.index(node.id)]
+        parents = [parent for parent in node.parents if parent in earlier]
         above = max(parents, key=order.index, default="")
         children.setdefault(above, []).append(node.id)
         needs[node.id] = tuple(parent for parent in parents if parent != above)
@@ -49,7 +52,7 @@ def plan_rows(nodes: Mapping[str, Placed]) -> list[PlanRow]:
         below = children.get(node_id, [])
         branch, trunk = indent, indent
         if nested:
-            last = bool(pending) is False or pending[-1][1] != indent
+            last = not (pending and pending[-1][1:] == (indent, True))
             branch, trunk = f"{indent}{'└' if last else '├'}─ ", f"{indent}{' ' if last else '│'}  "
         rows.append(PlanRow(node_id, branch, trunk, needs[node_id]))
         pending += [(child, trunk, True) for child in reversed(below)]

@@ -85,9 +85,12 @@ class ResearchThread:
         """Whether a run is under way."""
         return bool(self._feeds)
 
-    def start(self, wishes: Wishes, start: Start) -> RunFeed:
-        """Begin at once; how it goes and how it ends is told by the feed."""
-        feed = RunFeed()
+    def start(self, wishes: Wishes, start: Start, *, hold: bool = False) -> RunFeed:
+        """Begin at once; how it goes and how it ends is told by the feed.
+
+        With ``hold`` the run pauses as soon as it has a plan.
+        """
+        feed = RunFeed(hold=hold)
         self._feeds.add(feed)
         loop = self._ensure_loop()
         loop.call_soon_threadsafe(self._launch, wishes, start, feed)

@@ -8,7 +8,7 @@ from collections import deque
 from dataclasses import dataclass
 from typing import NamedTuple
 
-from ..agent.events import Event
+from ..agent.events import Event, PlanUpdated
 from ..agent.report import Report
 from ..agent.steering import Clarification, Steering
 from ..cancellation import Cancellation, unless_cancelled
@@ -37,7 +37,9 @@ class News:
 class RunFeed:
     """A run under way: what it says, and the means to steer and to stop it."""
 
-    def __init__(self) -> None:
+    def __init__(self, *, hold: bool = False) -> None:
+        """With ``hold`` the run is paused as soon as it has a plan."""
+        self._hold = hold
         self.steering = Steering()
         self.cancel = Cancellation()
         self.under_way: dict[str, Amount] = {}
@@ -51,6 +53,9 @@ class RunFeed:
         self._ended: Report | BaseException | None = None
 
     def tell(self, event: Event) -> None:
+        if self._hold and isinstance(event, PlanUpdated):
+            self._hold = False
+            self.steering.pause()
         with self._lock:
             self._events.append(event)
 

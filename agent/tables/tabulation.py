@@ -7,7 +7,7 @@ once; rows are kept as they were found, and put together anew from them.
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from typing import Any, TypedDict
 
 from langgraph.checkpoint.base import BaseCheckpointSaver
@@ -17,7 +17,7 @@ from langgraph.runtime import Runtime
 
 from ...errors import Cancelled, OutputInvalid, PromptTooLong, SearchError
 from ...evidence import Page
-from ..events import CellsFilled, RowsFound, TablePlanned, UsageUpdated, Warned
+from ..events import CellsFilled, RowChanged, RowsFound, TablePlanned, UsageUpdated, Warned
 from ..query_rewriting import rewrite_queries
 from ..reading import read_pages
 from ..research_graph import same_question
@@ -26,7 +26,7 @@ from ..toolbox import Toolbox
 from . import page_tables
 from .passage_rows import cells_in_passages, rows_in_passages
 from .schema import TableSchema, TableWishes, bare_query, named_things, plan_schema
-from .wide_table import FoundRow, Key, TableBuilder
+from .wide_table import Cell, FoundRow, Key, TableBuilder
 
 _SPAN = "table"
 _PAGES_A_ROW = 3
@@ -145,7 +145,7 @@ async def _read(state: TableState, box: Toolbox) -> TableState:
         by_page = await _from_passages(pages, state["query"], schema, box)
     state = {**state, "schema": schema.model_dump(mode="json")}
     builder = table_builder(state)
-    before = len(builder.keys)
+    before = builder.cells_by_key()
     found = list(state.get("found", []))
     for page, rows in by_page:
         rows = [row for row in rows if builder.add(row)]
@@ -156,13 +156,13 @@ async def _read(state: TableState, box: Toolbox) -> TableState:
                 span_id=_SPAN, page_id=page.page_id, title=page.title, found=len(rows), rows=total
             )
         )
-    _tell_cells(builder, box)
+    _tell_rows(before, builder, box)
     return {
         "schema": state["schema"],
         "found": found,
         "waiting": [],
         "rounds": state.get("rounds", 0) + 1,
-        "brought": len(builder.keys) - before,
+        "brought": len(builder.keys) - len(before),
     }
 
 
@@ -191,9 +191,10 @@ async def _fill(state: TableState, box: Toolbox) -> TableState:
     builder = table_builder(state)
     looked_up = [tuple(key) for key in state.get("looked_up", [])]
     chosen = _with_missing_cells(builder, looked_up, box)[: box.effort.parallel_searchers]
+    before = builder.cells_by_key()
     rows = await asyncio.gather(*(_look_up(builder, key, box) for key in chosen))
     found = [row for row in rows if row is not None and builder.add(row)]
-    _tell_cells(builder, box)
+    _tell_rows(before, builder, box)
     return {
         "found": [*state.get("found", []), *(row.model_dump(mode="json") for row in found)],
         "looked_up": [list(key) for key in (*looked_up, *chosen)],
@@ -279,7 +280,11 @@ def _with_missing_cells(builder: TableBuilder, looked_up: Sequence[Key], box: To
     ]
 
 
-def _tell_cells(builder: TableBuilder, box: Toolbox) -> None:
+def _tell_rows(before: Mapping[Key, tuple[Cell, ...]], builder: TableBuilder, box: Toolbox) -> None:
+    """Say which rows are not as they were, and how full the table is."""
+    for key, cells in builder.cells_by_key().items():
+        if before.get(key) != cells:
+            box.emit(RowChanged(span_id=_SPAN, key=key, cells=cells))
     table = builder.build()
     box.emit(
         CellsFilled(span_id=_SPAN, filled=table.filled, cells=table.cells, rows=len(table.rows))

@@ -111,6 +111,14 @@ class TableBuilder:
         """Keys of the rows that meet the constraints, in the order in which they were found."""
         return [key for key, readings in self._rows.items() if self._belongs(readings)]
 
+    def cells_by_key(self) -> dict[Key, tuple[Cell, ...]]:
+        """Every row that meets the constraints, its cells in the order of the columns."""
+        return {
+            key: tuple(self._cells(readings).values())
+            for key, readings in self._rows.items()
+            if self._belongs(readings)
+        }
+
     def build(self) -> WideTable:
         """The table as it stands."""
         keys = self.keys
