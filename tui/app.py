@@ -36,6 +36,7 @@ from .screens.ask import AskScreen
 from .screens.page import Look
 from .screens.problems import show_problem
 from .screens.run import RunScreen
+from .screens.sessions import SessionsScreen
 
 _WIDTHS = [(0, "-narrow"), (110, "-wide")]
 """Classes of a screen by its width in columns."""
@@ -54,6 +55,7 @@ class LeadlineApp(App[None], inherit_bindings=False):
     BINDINGS: ClassVar[list[BindingType]] = [
         Binding("ctrl+q", "quit", "Quit", id="app.quit", priority=True),
         Binding("ctrl+n", "new_question", "New question", id="app.ask", show=False),
+        Binding("ctrl+r", "sessions", "Sessions", id="app.sessions"),
         Binding("ctrl+c", "help_quit", show=False, system=True, id="app.interrupt"),
     ]
 
@@ -175,6 +177,19 @@ class LeadlineApp(App[None], inherit_bindings=False):
         while len(self.screen_stack) > 1:
             self.pop_screen()
 
+    def action_sessions(self) -> None:
+        """Show the runs that are kept."""
+        self._bring(SessionsScreen)
+
+    def _bring(self, kind: type[Screen[Any]]) -> None:
+        """Show a screen of this kind: the one that is open, or a new one."""
+        for screen in self.screen_stack:
+            if isinstance(screen, kind):
+                while self.screen is not screen:
+                    self.pop_screen()
+                return
+        self.push_screen(kind())
+
     async def action_quit(self) -> None:
         """Stop what runs, so that it can be resumed, and end."""
         if self.research.busy:
@@ -190,6 +205,7 @@ class LeadlineApp(App[None], inherit_bindings=False):
 
     def _commands(self) -> Iterator[PaletteCommand]:
         yield PaletteCommand("question: new", "Go to the first screen", self.action_new_question)
+        yield PaletteCommand("sessions: show", "Runs that are kept", self.action_sessions)
         yield PaletteCommand("view: choose colours", "Change the theme", self.search_themes)
         yield PaletteCommand("leadline: quit", "A run under way can be resumed", self.action_quit)
 

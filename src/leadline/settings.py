@@ -117,7 +117,7 @@ class Settings(BaseSettings):
     """Private hosts (``host`` or ``host:port``) that may be fetched all the same."""
     theme: str = "textual-dark"
     """Colours of the terminal application, by the theme's name."""
-    keymap: dict[str, str] = Field(default_factory=dict)
+    keymap: Pairs = Field(default_factory=dict)
     """Other keys for actions of the terminal application, by the action's id."""
 
     @classmethod

@@ -258,13 +258,15 @@ def _list(folders: Sequence[RunFolder], *, as_json: bool, none: str) -> None:
 
 
 def _row(folder: RunFolder) -> dict[str, object]:
-    record, report = folder.record, folder.report
+    from ..agent.run_summary import RunSummary
+
+    run = RunSummary.of(folder)
     return {
-        "run_id": record.run_id,
-        "started_at": record.started_at.isoformat(timespec="seconds"),
-        "status": report.status if report else "unfinished",
-        "title": folder.title,
-        "question": record.question,
-        "claims": len(report.claims) if report else 0,
-        "seconds": round(report.usage.seconds, 1) if report else None,
+        "run_id": run.run_id,
+        "started_at": run.started_at.isoformat(timespec="seconds"),
+        "status": run.status,
+        "title": run.title,
+        "question": run.question,
+        "claims": run.claims,
+        "seconds": None if run.seconds is None else round(run.seconds, 1),
     }
