@@ -49,15 +49,22 @@ _FOUND = TypeAdapter(tuple[tuple[str, ...], tuple[str, ...], tuple[Recalled, ...
 class Journal:
     """Results by the work that they are of, in the SQLite file at ``path``.
 
+    It gives what was kept before it was opened: work that is done twice on purpose, because a
+    person asks again or other evidence was sought, is done.
+
     Raises:
         StorageError: the file cannot be opened, is damaged, or is of another version.
     """
 
     def __init__(self, path: Path) -> None:
         self._database = Database(path, _SCHEMA, user_version=1)
+        self._kept: set[str] = set()
+        """What was kept since."""
 
     def find(self, work: str, adapter: TypeAdapter[T]) -> T | None:
-        """The result of ``work``, if it was finished before."""
+        """The result of ``work``, if it was finished before this was opened."""
+        if _digest(work) in self._kept:
+            return None
         with self._database.errors():
             row = self._database.connection.execute(
                 "SELECT result FROM finished WHERE work = ?", (_digest(work),)
@@ -66,6 +73,7 @@ class Journal:
 
     def keep(self, work: str, result: T, adapter: TypeAdapter[T]) -> None:
         """Keep ``result``; once this returns it survives the end of the process."""
+        self._kept.add(_digest(work))
         with self._database.transaction() as connection:
             connection.execute(
                 "INSERT OR REPLACE INTO finished VALUES (?, ?)",

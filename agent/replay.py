@@ -9,7 +9,7 @@ from ..errors import LeadlineError
 from ..evidence import Citation, Evidence, Page, Span
 from ..tools.page_store import PageStore
 from .events import Event, EvidenceFound, NodeChanged, RunFinished
-from .report import UNREAD_QUOTES, Claim, Report, render_markdown
+from .report import UNREAD_QUOTES, Claim, Contradiction, Report, with_markdown
 from .run_archive import page_as_read
 from .run_store import RunFolder
 from .tables.rendering import markdown_report, table_remarks
@@ -95,14 +95,13 @@ class _Replay:
     def _render(self, report: Report) -> str:
         if report.table is not None:
             return self._render_table(report, report.table)
-        return render_markdown(
-            [self._checked(claim) for claim in report.claims],
-            status=report.status,
-            open_questions=report.open_questions,
-            problems=[problem.message for problem in report.errors],
-            warnings=report.warnings,
-            unread=self._unread() if report.status != "complete" else [],
-        )
+        unread = self._unread() if report.status != "complete" else []
+        found = {
+            "claims": tuple(self._checked(claim) for claim in report.claims),
+            "contradictions": tuple(self._both(each) for each in report.contradictions),
+            "unread": tuple(unread),
+        }
+        return with_markdown(report.model_copy(update=found)).markdown
 
     def _render_table(self, report: Report, table: WideTable) -> str:
         for row in table.rows:
@@ -117,6 +116,11 @@ class _Replay:
     def _checked(self, claim: Claim) -> Claim:
         citations = tuple(self._cited(citation) for citation in claim.citations)
         return claim.model_copy(update={"citations": citations})
+
+    def _both(self, contradiction: Contradiction) -> Contradiction:
+        first, second = contradiction.first_citation, contradiction.second_citation
+        cited = {"first_citation": self._cited(first), "second_citation": self._cited(second)}
+        return contradiction.model_copy(update=cited)
 
     def _cited(self, citation: Citation) -> Citation:
         page = self._page(citation, citation.url)

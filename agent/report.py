@@ -155,6 +155,23 @@ class Report(_Value):
         return report_forms.html_fragment(self)
 
 
+def with_markdown(report: Report) -> Report:
+    """``report`` with the Markdown that its other fields make."""
+    markdown = render_markdown(
+        report.claims,
+        status=report.status,
+        answer=report.answer,
+        open_questions=report.open_questions,
+        problems=[problem.message for problem in report.errors],
+        warnings=report.warnings,
+        unread=report.unread,
+        contradictions=report.contradictions,
+        repaired_claims=report.repaired_claims,
+        removed_claims=report.removed_claims,
+    )
+    return report.model_copy(update={"markdown": markdown})
+
+
 def render_markdown(
     claims: Sequence[Claim],
     *,

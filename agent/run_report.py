@@ -8,7 +8,7 @@ from typing import Any, cast
 
 from ..errors import RunError
 from ..evidence import Citation
-from .report import UNREAD_QUOTES, Claim, Findings, Report, RunProblem, Status, render_markdown
+from .report import UNREAD_QUOTES, Claim, Findings, Report, RunProblem, Status, with_markdown
 from .research import RunState
 from .research_graph import ResearchGraph
 from .run_history import RunHistory
@@ -31,31 +31,19 @@ def report_of(
     claims = tuple(Claim.model_validate(claim) for claim in state["claims"])
     findings = Findings.model_validate(state.get("findings", {}))
     status = _status(graph, claims, out_of_budget=box.deadline.cancelled)
-    open_questions = tuple(node.text for node in graph.open)
     unread = _unread(graph, history, box) if status != "complete" else []
     problems = tuple(
         RunProblem(where=node.id, kind=node.error_kind or "", message=node.error)
         for node in graph.nodes
         if node.error
     )
-    return Report(
+    report = Report(
         run_id=record.run_id,
         status=status,
         question=record.question,
-        markdown=render_markdown(
-            claims,
-            status=status,
-            answer=findings.answer,
-            contradictions=findings.contradictions,
-            repaired_claims=findings.repaired_claims,
-            removed_claims=findings.removed_claims,
-            open_questions=open_questions,
-            problems=[problem.message for problem in problems],
-            warnings=history.warnings,
-            unread=unread,
-        ),
+        markdown="",
         claims=claims,
-        open_questions=open_questions,
+        open_questions=tuple(node.text for node in graph.open),
         unread=tuple(unread),
         usage=box.budget.usage,
         errors=problems,
@@ -71,6 +59,7 @@ def report_of(
         started_at=record.started_at,
         finished_at=datetime.now(UTC),
     )
+    return with_markdown(report)
 
 
 def _unread(graph: ResearchGraph, history: RunHistory, box: Toolbox) -> list[Citation]:

@@ -11,7 +11,6 @@ from textual.widgets import DataTable, Input
 from leadline.agent.report import Claim
 from leadline.agent.run_store import RunStore
 from leadline.locations import locations
-from leadline.runtime.scripted_engine import ScriptedEngine
 from leadline.tui.app import LeadlineApp
 from leadline.tui.screens.comparison import ComparisonScreen
 from leadline.tui.screens.dialogs import ChoiceDialog
@@ -20,6 +19,7 @@ from leadline.tui.screens.sessions import SessionsScreen
 
 from ..kept_runs import cite, keep_page, keep_run
 from .conftest import screen_text, until
+from .town import Town
 
 AppWith = Callable[..., LeadlineApp]
 
@@ -44,7 +44,7 @@ def three_runs() -> None:
 
 @pytest.fixture
 def app(app_with: AppWith, three_runs: None) -> LeadlineApp:
-    return app_with(ScriptedEngine())
+    return app_with(Town())
 
 
 def listed(app: LeadlineApp) -> int:
