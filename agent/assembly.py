@@ -5,7 +5,8 @@ from __future__ import annotations
 import asyncio
 from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
+from pathlib import Path
 
 from ..cancellation import Cancellation
 from ..errors import LeadlineError, ModelMissing
@@ -53,6 +54,10 @@ class Wishes:
     web: bool = False
     memory: bool = False
     """Offer the pages that earlier runs rested on, where the web is searched."""
+    effort: Effort = field(default_factory=Effort)
+    """How hard to try; the tokens to read come from the settings."""
+    runs: Path | None = None
+    """Where runs are kept; None is with the user's others."""
 
 
 @asynccontextmanager
@@ -123,8 +128,8 @@ async def open_researcher(
             reader=reader,
             sources=sources,
             pages=store,
-            runs=open_runs(settings),
-            effort=Effort(reading_tokens=settings.reading_tokens),
+            runs=open_runs(settings, wishes.runs),
+            effort=replace(wishes.effort, reading_tokens=settings.reading_tokens),
         )
 
 

@@ -41,6 +41,8 @@ class RunRecord(BaseModel):
     sources: tuple[str, ...]
     table: TableWishes | None = None
     """What was said of the table, where the run is to end in one."""
+    follows: str | None = None
+    """The earlier run whose pages this one looks at first."""
 
 
 class RunFolder:
@@ -112,15 +114,25 @@ class RunFolder:
         write_atomically(self.path / "report.json", report.model_dump_json(indent=2))
 
     def events(self) -> Iterator[Event]:
-        """The run's events in order; a line cut off by a crash ends the stream."""
+        """The run's events in order; a last line cut off by a crash is left out.
+
+        Raises:
+            RunError: a line is damaged; the events before it were given.
+        """
         path = self.path / "events.jsonl"
         if not path.exists():
             return
         with path.open("rb") as file:
-            for line in file:
+            for number, line in enumerate(file, start=1):
                 if not line.endswith(b"\n"):
                     return
-                yield parse_event(line)
+                try:
+                    event = parse_event(line)
+                except ValidationError as error:
+                    raise RunError(
+                        f"line {number} of {path} is damaged", remedy="run the question again"
+                    ) from error
+                yield event
 
     def open_log(self, subscriber: Callable[[Event], None]) -> EventLog:
         """The log to which this run's next events are appended; ``subscriber`` sees each.
@@ -170,6 +182,7 @@ class RunStore:
         reader: str,
         sources: tuple[str, ...],
         table: TableWishes | None = None,
+        follows: str | None = None,
     ) -> RunFolder:
         """A new, empty run. Raises StorageError: the folder cannot be written."""
         now = datetime.now(UTC)
@@ -183,6 +196,7 @@ class RunStore:
             reader=reader,
             sources=sources,
             table=table,
+            follows=follows,
         )
         write_atomically(folder.path / "run.json", record.model_dump_json(indent=2))
         return folder
@@ -275,10 +289,10 @@ class RunStore:
         )
 
 
-def open_runs(settings: Settings) -> RunStore:
-    """All runs, with their checkpoints where the settings say."""
+def open_runs(settings: Settings, folder: Path | None = None) -> RunStore:
+    """The runs in ``folder``, or all of the user's, with their checkpoints where settings say."""
     url = settings.checkpoints_url
-    return RunStore(locations().runs, postgres=PostgresCheckpoints(url) if url else None)
+    return RunStore(folder or locations().runs, postgres=PostgresCheckpoints(url) if url else None)
 
 
 def _has_words(folder: RunFolder, words: list[str]) -> bool:

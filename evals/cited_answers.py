@@ -111,13 +111,14 @@ def _outcome(checked: CheckedQuestion, report: Report, lookup: Callable[[str], P
         right=checked.is_right(answer),
         gold_cited=any(checked.is_gold(citation.url) for citation in citations),
         citations=len(citations),
-        resolved=sum(_resolves(citation, lookup) for citation in citations),
+        resolved=sum(resolves(citation, lookup) for citation in citations),
         supported=sum(claim.verdict == "supported" for claim in report.claims),
         claims=len(report.claims),
         seconds=report.usage.seconds,
     )
 
 
-def _resolves(citation: Citation, lookup: Callable[[str], Page]) -> bool:
+def resolves(citation: Citation, lookup: Callable[[str], Page]) -> bool:
+    """Whether a citation quotes its page to the letter."""
     text = lookup(citation.page_id).text
     return text[citation.start : citation.end] == citation.quote

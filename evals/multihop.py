@@ -43,6 +43,8 @@ class _MusiqueParagraph(DataRecord):
 
 class _MusiqueQuestion(DataRecord):
     question: str
+    answer: str = ""
+    answer_aliases: tuple[str, ...] = ()
     paragraphs: tuple[_MusiqueParagraph, ...] = Field(min_length=1)
 
 
@@ -53,6 +55,7 @@ class _MusiquePooled(DataRecord):
 
 class _HotpotQuestion(DataRecord):
     question: str
+    answer: str = ""
     context: tuple[tuple[str, tuple[str, ...]], ...] = Field(min_length=1)
     """Titles with their sentences."""
     supporting_facts: tuple[tuple[str, int], ...]
@@ -66,6 +69,8 @@ class MultihopQuestion:
     question: str
     passages: tuple[Passage, ...]
     gold: tuple[int, ...]
+    answers: tuple[str, ...] = ()
+    """Right answers, any of which will do."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -125,6 +130,7 @@ def read_musique(folder: Path) -> list[MultihopQuestion]:
             path,
             raw.question,
             [(p.title, p.paragraph_text, p.is_supporting) for p in raw.paragraphs],
+            (raw.answer, *raw.answer_aliases),
         )
         for raw in read_json(path, TypeAdapter(list[_MusiqueQuestion]))
     ]
@@ -141,8 +147,28 @@ def read_hotpotqa(folder: Path) -> list[MultihopQuestion]:
     for raw in read_json(path, TypeAdapter(list[_HotpotQuestion])):
         gold = {title for title, _ in raw.supporting_facts}
         marked = [(title, "".join(lines), title in gold) for title, lines in raw.context]
-        questions.append(_question(path, raw.question, marked))
+        questions.append(_question(path, raw.question, marked, (raw.answer,)))
     return questions
+
+
+def read_questions(
+    corpus: str, folder: Path, *, part: Part, limit: int | None, seed: int | None
+) -> list[MultihopQuestion]:
+    """The questions of ``corpus`` ("musique", "hotpotqa") that belong to ``part``.
+
+    Raises:
+        ConfigError: their file is missing or damaged, or the part is empty.
+    """
+    return _part(_READ_QUESTIONS[corpus](folder), part, corpus, limit, seed)
+
+
+def read_pool(corpus: str, folder: Path) -> tuple[Passage, ...]:
+    """The paragraphs of all questions of ``corpus``.
+
+    Raises:
+        ConfigError: their file is missing or damaged.
+    """
+    return _READ_POOL[corpus](folder)
 
 
 def load(
@@ -165,11 +191,11 @@ def load(
     trials: list[Trial] = []
     for name in chosen:
         corpus, way = name.split("-")
-        questions = _part(_READ_QUESTIONS[corpus](folder), part, name, limit, seed)
+        questions = read_questions(corpus, folder, part=part, limit=limit, seed=seed)
         if way == "window":
             trials += [WindowTrial(f"{name} {n}", name, item) for n, item in enumerate(questions)]
         else:
-            pool = _READ_POOL[corpus](folder)
+            pool = read_pool(corpus, folder)
             places = {passage.page.page_id: place for place, passage in enumerate(pool)}
             for n, item in enumerate(questions):
                 gold = _gold_in_pool(folder, corpus, item, places)
@@ -184,13 +210,16 @@ def load(
 
 
 def _question(
-    path: Path, question: str, paragraphs: Sequence[tuple[str, str, bool]]
+    path: Path,
+    question: str,
+    paragraphs: Sequence[tuple[str, str, bool]],
+    answers: Sequence[str],
 ) -> MultihopQuestion:
     gold = tuple(place for place, (_, _, is_gold) in enumerate(paragraphs) if is_gold)
     if not gold:
         raise damaged(path, f"no paragraph of {question!r} is marked")
     passages = tuple(paragraph(title, text) for title, text, _ in paragraphs)
-    return MultihopQuestion(question, passages, gold)
+    return MultihopQuestion(question, passages, gold, tuple(filter(None, answers)))
 
 
 def _part(
@@ -257,5 +286,6 @@ _READ_POOL: dict[str, Callable[[Path], tuple[Passage, ...]]] = {
     "musique": _musique_pool,
     "hotpotqa": _hotpotqa_pool,
 }
-SETS = tuple(f"{corpus}-{way}" for way in ("window", "pool") for corpus in _READ_QUESTIONS)
+CORPORA = tuple(_READ_QUESTIONS)
+SETS = tuple(f"{corpus}-{way}" for way in ("window", "pool") for corpus in CORPORA)
 """``musique-window`` reads a question's own paragraphs, ``musique-pool`` those of all."""

@@ -168,6 +168,27 @@ async def map_columns(
     return places, constants
 
 
+Mapped = tuple[PageTable, dict[str, int], dict[str, str]]
+"""A table, its columns' places and its constants, as :func:`map_columns` gives them."""
+
+
+def widest_of_each_page(tables: Sequence[Mapped]) -> list[Mapped]:
+    """Of each page the tables that have most of the wanted columns.
+
+    A page that has the table which was asked for often has narrower ones beside it, of other
+    things.
+    """
+    widest: dict[str, int] = {}
+    for table, places, constants in tables:
+        width = len(places) + len(constants)
+        widest[table.page.page_id] = max(width, widest.get(table.page.page_id, 0))
+    return [
+        (table, places, constants)
+        for table, places, constants in tables
+        if len(places) + len(constants) == widest[table.page.page_id]
+    ]
+
+
 def rows_of(
     table: PageTable, places: Mapping[str, int], constants: Mapping[str, str]
 ) -> list[FoundRow]:

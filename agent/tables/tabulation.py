@@ -30,6 +30,7 @@ from .wide_table import FoundRow, Key, TableBuilder
 
 _SPAN = "table"
 _PAGES_A_ROW = 3
+_FRUITLESS_ROUNDS = 2
 _QUERY_CHARACTERS = 400
 
 
@@ -52,6 +53,8 @@ class TableState(TypedDict, total=False):
     """New rows of the last round."""
     looked_up: list[list[str]]
     """Keys of the rows whose missing cells were searched for."""
+    fruitless: int
+    """Rounds of such searches, one after the other, that brought nothing."""
     stopped: bool
     """The budget ran out."""
 
@@ -128,9 +131,12 @@ async def _read(state: TableState, box: Toolbox) -> TableState:
     """Rows from the tables of the waiting pages; from their text where no table serves."""
     pages = [box.pages.get(page_id) for page_id in state.get("waiting", [])]
     schema = TableSchema.model_validate(state["schema"])
+    mapped = [
+        (table, *await _mapped(table, state["query"], schema, box))
+        for table in await _selected(pages, state["query"], schema, box)
+    ]
     by_page: list[tuple[Page, list[FoundRow]]] = []
-    for table in await _selected(pages, state["query"], schema, box):
-        places, constants = await _mapped(table, state["query"], schema, box)
+    for table, places, constants in page_tables.widest_of_each_page(mapped):
         rows = page_tables.rows_of(table, places, constants)
         if rows and not state.get("found") and not by_page:
             schema = page_tables.widened_keys(schema, rows)
@@ -191,6 +197,7 @@ async def _fill(state: TableState, box: Toolbox) -> TableState:
     return {
         "found": [*state.get("found", []), *(row.model_dump(mode="json") for row in found)],
         "looked_up": [list(key) for key in (*looked_up, *chosen)],
+        "fruitless": 0 if found else state.get("fruitless", 0) + 1,
     }
 
 
@@ -201,6 +208,9 @@ async def _look_up(builder: TableBuilder, key: Key, box: Toolbox) -> FoundRow | 
     question = f"{named} {' '.join(missing)}"
     try:
         pages = await find_pages(box, _SPAN, [question], limit=_PAGES_A_ROW)
+        # What the row's own page leaves empty is empty there.
+        own = {citation.page_id for cell in row.values() for citation in cell.citations}
+        pages = [page for page in pages if page.page_id not in own]
         if not pages:
             return None
         evidence = await read_pages(box, _SPAN, question, pages)
@@ -292,7 +302,8 @@ def _after_next(state: TableState, runtime: Runtime[Toolbox]) -> str:
 
 
 def _after_fill(state: TableState, runtime: Runtime[Toolbox]) -> str:
-    if state.get("stopped") or not state.get("found"):
+    fruitless = state.get("fruitless", 0) >= _FRUITLESS_ROUNDS
+    if state.get("stopped") or fruitless or not state.get("found"):
         return END
     looked_up = [tuple(key) for key in state.get("looked_up", [])]
     left = _with_missing_cells(table_builder(state), looked_up, runtime.context)

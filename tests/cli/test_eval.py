@@ -19,6 +19,7 @@ from ..evals.tiny_data import (
     write_wikitables,
     write_xquad,
 )
+from .conftest import Endpoint
 
 
 def test_every_evaluation_is_listed(capsys: pytest.CaptureFixture[str]) -> None:
@@ -86,7 +87,7 @@ def test_filings_as_json(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> 
     [
         (
             ["nothing"],
-            "multihop, rerank, needle, filings, published, tables, widesearch, sqlite-docs",
+            "multihop, rerank, needle, filings, published, hop, tables, widesearch, sqlite-docs",
         ),
         (["multihop", "--methods", "bm26"], "no reading method is called 'bm26'"),
         (["multihop", "--methods", ","], "no method is named"),
@@ -122,3 +123,23 @@ def test_an_interrupted_run_is_taken_up_or_forgotten(
     assert "2 answers were measured before" in capsys.readouterr().err
     assert run([*command, "--fresh"]) == ExitCode.UNAVAILABLE
     assert "before" not in capsys.readouterr().err
+
+
+def test_hop_as_json_and_resumed(
+    tmp_path: Path, endpoint: Endpoint, capsys: pytest.CaptureFixture[str]
+) -> None:
+    folder = write_multihop(tmp_path / "multihop")
+    chunk = {"delta": {"content": '{"answer": "oaken"}'}, "finish_reason": "stop"}
+    endpoint.body = f"data: {json.dumps({'choices': [chunk]})}\n\ndata: [DONE]\n\n"
+    arguments = ["eval", "run", "hop", "--data", str(folder), "--json"]
+    arguments += ["--methods", "closed-book,one-shot", "--limit", "1"]
+    assert run(arguments) == ExitCode.OK
+    captured = capsys.readouterr()
+    result = json.loads(captured.out)
+    values = {(row["set"], row["method"], row["metric"]): row["value"] for row in result["rows"]}
+    assert values["musique", "closed-book", "exact match"] == 1.0
+    assert values["hotpotqa", "closed-book", "F1"] == 0.0
+    assert values["musique", "one-shot", "evidence recall"] >= 0.5
+    assert {row["model"] for row in result["rows"]} == {"served"}
+    assert result["data"]["n"] == 2
+    assert "hop, one-shot: 2/2 questions" in captured.err

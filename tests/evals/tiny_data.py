@@ -37,11 +37,20 @@ def write_multihop(folder: Path, *, questions: int = 52) -> Path:
             {"idx": i, "title": title, "paragraph_text": text, "is_supporting": gold}
             for i, (title, text, gold) in enumerate(texts)
         ]
-        musique.append({"id": str(number), "question": question, "paragraphs": paragraphs})
+        musique.append(
+            {
+                "id": str(number),
+                "question": question,
+                "answer": "made of oak",
+                "answer_aliases": ["oaken"],
+                "paragraphs": paragraphs,
+            }
+        )
         pool += [{"title": title, "text": text} for title, text, _ in texts]
         hotpot.append(
             {
                 "question": question,
+                "answer": "made of oak",
                 "context": [[title, [text, " It is so."]] for title, text, _ in texts],
                 "supporting_facts": [[title, 0] for title, _, gold in texts if gold],
             }

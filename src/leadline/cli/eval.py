@@ -12,7 +12,7 @@ import click
 
 from ..cancellation import Cancellation
 from ..errors import ConfigError
-from . import eval_reading, eval_tables
+from . import eval_hop, eval_reading, eval_tables
 from .eval_result import evaluation_result, show_result
 from .running import run_async
 from .terminal import note, progress_bars, stdout_console, warn
@@ -54,7 +54,7 @@ def list_evals() -> None:
     from ..evals import question_set
 
     table = Table("name", "questions", "about", box=None)
-    for name, about in (eval_reading.ABOUT | eval_tables.ABOUT).items():
+    for name, about in (eval_reading.ABOUT | eval_hop.ABOUT | eval_tables.ABOUT).items():
         table.add_row(name, "", about)
     for name in question_set.names():
         loaded = question_set.load(name)
@@ -62,7 +62,10 @@ def list_evals() -> None:
     stdout_console().print(table)
 
 
-@eval_.group("run", cls=_Evaluations, commands=(*eval_reading.COMMANDS, *eval_tables.COMMANDS))
+_COMMANDS = (*eval_reading.COMMANDS, *eval_hop.COMMANDS, *eval_tables.COMMANDS)
+
+
+@eval_.group("run", cls=_Evaluations, commands=_COMMANDS)
 def run_eval() -> None:
     """Run an evaluation over the data in --data.
 

@@ -11,6 +11,16 @@ from typing import TYPE_CHECKING, Any, Literal, TypedDict, TypeVar, Unpack
 import click
 
 from ..cancellation import Cancellation
+from .eval_options import (
+    data_option,
+    fresh_option,
+    json_option,
+    limit_option,
+    names,
+    part_option,
+    seed_option,
+    sets_option,
+)
 from .eval_result import evaluation_result, show_result
 from .running import run_async
 from .terminal import note, progress_bars, warn
@@ -42,40 +52,23 @@ class _Shared(TypedDict):
     as_json: bool
 
 
-def _names(ctx: click.Context, param: click.Parameter, value: str) -> tuple[str, ...]:
-    """What commas part."""
-    return tuple(part.strip() for part in value.split(",") if part.strip())
-
-
 def _sizes(ctx: click.Context, param: click.Parameter, value: str) -> tuple[int, ...]:
     """Whole numbers above 0, parted by commas."""
-    parts = _names(ctx, param, value)
+    parts = names(ctx, param, value)
     if not parts or not all(part.isdecimal() and int(part) for part in parts):
         raise click.BadParameter(f"{value!r} is no list of numbers such as 128000,512000")
     return tuple(int(part) for part in parts)
 
 
-_data = click.option(
-    "--data",
-    required=True,
-    type=click.Path(exists=True, file_okay=False, path_type=Path),
-    help="The folder of data, laid out as published.",
-)
-_limit = click.option("--limit", type=click.IntRange(1), help="Take the first N questions.")
-_seed = click.option("--seed", type=int, help="Shuffle first.")
-_sets = click.option("--sets", callback=_names, default="", help="Some sets, parted by commas.")
-_as_json = click.option("--json", "as_json", is_flag=True, help="Print one JSON object.")
-
-
 def _shared(command: F) -> F:
     """The options of :class:`_Shared`."""
     for option in (
-        _as_json,
-        click.option("--fresh", is_flag=True, help="Forget what an interrupted run finished."),
+        json_option,
+        fresh_option,
         click.option("--reader", help='Model of the method "reader": an id, or "none".'),
         click.option(
             "--methods",
-            callback=_names,
+            callback=names,
             default="bm25,minilm,fusion,reader",
             show_default=True,
             help="What to measure, parted by commas.",
@@ -86,17 +79,11 @@ def _shared(command: F) -> F:
 
 
 @click.command("multihop", help=ABOUT["multihop"])
-@_data
-@_sets
-@click.option(
-    "--part",
-    type=click.Choice(["calibration", "held-out", "all"]),
-    default="held-out",
-    show_default=True,
-    help="Heads are calibrated on the first 50 questions of each set.",
-)
-@_limit
-@_seed
+@data_option
+@sets_option
+@part_option
+@limit_option
+@seed_option
 @_shared
 def _multihop(
     data: Path,
@@ -115,9 +102,9 @@ def _multihop(
 
 
 @click.command("rerank", help=ABOUT["rerank"])
-@_data
-@_limit
-@_seed
+@data_option
+@limit_option
+@seed_option
 @_shared
 def _rerank(data: Path, limit: int | None, seed: int | None, **shared: Unpack[_Shared]) -> None:
     async def load(settings: Settings, cancel: Cancellation, progress: Progress) -> Evaluation:
@@ -129,8 +116,8 @@ def _rerank(data: Path, limit: int | None, seed: int | None, **shared: Unpack[_S
 
 
 @click.command("needle")
-@_data
-@_sets
+@data_option
+@sets_option
 @click.option(
     "--tokens",
     callback=_sizes,
@@ -145,7 +132,7 @@ def _rerank(data: Path, limit: int | None, seed: int | None, **shared: Unpack[_S
     show_default=True,
     help="Questions for each size and depth, and for each size and task of bAbI.",
 )
-@_seed
+@seed_option
 @_shared
 def _needle(
     data: Path,
@@ -178,9 +165,9 @@ def _needle(
 
 
 @click.command("filings", help=ABOUT["filings"])
-@_data
-@_limit
-@_seed
+@data_option
+@limit_option
+@seed_option
 @_shared
 def _filings(data: Path, limit: int | None, seed: int | None, **shared: Unpack[_Shared]) -> None:
     async def load(settings: Settings, cancel: Cancellation, progress: Progress) -> Evaluation:
@@ -194,7 +181,7 @@ def _filings(data: Path, limit: int | None, seed: int | None, **shared: Unpack[_
 
 
 @click.command("published", help=ABOUT["published"])
-@_data
+@data_option
 @click.option("--limit", type=click.IntRange(1), default=10, show_default=True, help="Questions.")
 @click.option(
     "--precision",
@@ -204,7 +191,7 @@ def _filings(data: Path, limit: int | None, seed: int | None, **shared: Unpack[_
     help="In which both compute.",
 )
 @click.option("--reader", help="Model of both: an id.")
-@_as_json
+@json_option
 def _published(
     data: Path,
     limit: int,

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 import click
 
 from ..locations import locations
-from .safe_text import safe_line
+from ..safe_text import safe_line
 from .terminal import write_json, write_result
 
 if TYPE_CHECKING:

@@ -25,7 +25,10 @@ RIVERS = """<html><head><title>Rivers of Alderland</title></head><body>
 <tr><td>Elm</td><td>1,094[1]</td><td rowspan="2">North | Bay</td></tr>
 <tr><td>Oak</td><td>777</td></tr>
 <tr><td>Ash</td><td>N/A</td><td>Lake Fir</td></tr>
-<tr><td>Total</td><td>1,871</td><td></td></tr></table></body></html>"""
+<tr><td>Total</td><td>1,871</td><td></td></tr></table>
+<h2>Canals</h2><table><tr><th>Name of the river fed</th><th>Length (km)</th></tr>
+<tr><td>Grand Canal</td><td>52</td></tr><tr><td>Old Cut</td><td>9</td></tr></table>
+</body></html>"""
 ASH = """<html><head><title>Ash (river)</title></head><body><h1>Ash</h1>
 <p>The Ash is a river of Alderland. It is 310 km long and was mapped in 1840.</p></body></html>"""
 OTHER = """<html><head><title>Longest rivers</title></head><body><h1>Longest rivers</h1>

@@ -67,6 +67,34 @@ async def test_tables_of_pages_become_one_with_a_span_for_every_cell(
     assert Report.model_validate_json(report.model_dump_json()) == report
 
 
+async def test_a_narrower_table_beside_the_one_that_fits_adds_no_rows(
+    tabulator: Tabulator, store: PageStore
+) -> None:
+    def mapping(request: GenerationRequest) -> str:
+        if "is to be copied into a table" not in request.messages[0].content:
+            return answers(request)
+        canals = "Canals" in request.messages[-1].content
+        river = {"header": 1 if canals else 0, "constant": ""}
+        return json.dumps({"River": river, "Mouth": {"header": 0, "constant": ""}})
+
+    report = await tabulator(ScriptedEngine(respond=mapping)).tabulate(QUERY)
+    assert "Grand Canal" not in values(table_of(report))
+    assert "Elm" in values(table_of(report))
+
+
+async def test_searches_for_cells_end_when_they_bring_nothing(tabulator: Tabulator) -> None:
+    def silent(request: GenerationRequest) -> str:
+        if "missing cells of one row" in request.messages[0].content:
+            return "{}"
+        return answers(request)
+
+    engine = ScriptedEngine(respond=silent)
+    report = await tabulator(engine, parallel_searchers=1).tabulate(QUERY)
+    asked = [request for request in engine.requests if "Missing: " in request.messages[-1].content]
+    assert len(asked) <= 2
+    assert any(row["Length (km)"].missing for row in table_of(report).rows)
+
+
 async def test_pages_that_disagree_are_both_shown(tabulator: Tabulator) -> None:
     report = await tabulator(ScriptedEngine(respond=answers)).tabulate(QUERY)
     [oak] = [row for row in table_of(report).rows if row["River"].value == "Oak"]

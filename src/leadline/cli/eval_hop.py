@@ -1,0 +1,144 @@
+"""``leadline eval run hop``: multi-hop questions answered from a pool of paragraphs."""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Literal
+
+import click
+
+from ..cancellation import Cancellation
+from .eval_options import (
+    data_option,
+    fresh_option,
+    json_option,
+    limit_option,
+    names,
+    part_option,
+    seed_option,
+    sets_option,
+)
+from .eval_result import evaluation_result, show_result
+from .running import run_async
+from .terminal import note, progress_bars, warn
+
+if TYPE_CHECKING:
+    from ..evals.hop_methods import HopAnswer
+    from ..evals.scores import Score
+    from ..evals.trials import FinishedTrials
+
+ABOUT = {
+    "hop": "Multi-hop questions answered over all paragraphs (MuSiQue, HotpotQA): answers, costs.",
+}
+
+
+@click.command("hop")
+@data_option
+@sets_option
+@click.option(
+    "--methods",
+    callback=names,
+    default="closed-book,gold-paragraphs,one-shot,leadline",
+    show_default=True,
+    help="What to measure, parted by commas.",
+)
+@part_option
+@limit_option
+@seed_option
+@click.option("--seconds", type=click.FloatRange(min=0, min_open=True), help="Budget a question.")
+@click.option("-m", "--model", help="Model that plans and writes.")
+@click.option("--reader", help='Model that reads: an id, or "none".')
+@fresh_option
+@json_option
+def _hop(
+    data: Path,
+    sets: tuple[str, ...],
+    methods: tuple[str, ...],
+    part: Literal["calibration", "held-out", "all"],
+    limit: int | None,
+    seed: int | None,
+    seconds: float | None,
+    model: str | None,
+    reader: str | None,
+    fresh: bool,
+    as_json: bool,
+) -> None:
+    """Multi-hop questions answered from the paragraphs of all.
+
+    Methods: closed-book (the model alone), gold-paragraphs (handed the right ones), one-shot (the
+    best pages of one search), leadline; leadline+growth_rounds=0 is research with another effort,
+    several changes are joined by +.
+    """
+    from ..evals import hop, machine, scores
+    from ..evals.hop_methods import BASELINES, effort_of
+    from ..evals.hop_questions import load_sets
+    from ..evals.trials import FinishedTrials
+    from ..locations import locations
+    from ..settings import load_settings
+
+    for method in methods:
+        if method not in BASELINES:
+            effort_of(method)
+    settings = load_settings(model=model, reader=reader, seconds=seconds)
+    chosen = load_sets(data, sets=sets, part=part, limit=limit, seed=seed)
+    started = time.monotonic()
+
+    async def measure(cancel: Cancellation) -> tuple[dict[str, Any], FinishedTrials]:
+        digest = await asyncio.to_thread(machine.digest_of_folders, (data,))
+        used: dict[str, object] = {
+            "sets": [each.name for each in chosen],
+            "part": part,
+            "limit": limit,
+            "seed": seed,
+            "methods": methods,
+            **settings.model_dump(mode="json", exclude={"endpoint_key"}),
+        }
+        finished = FinishedTrials.of_run("hop", digest, used)
+        if fresh:
+            finished.forget()
+        if resumed := len(finished):
+            note(f"{resumed} answers were measured before; --fresh measures them again")
+        with progress_bars() as progress:
+            folder = locations().cache / "evals" / "hop"
+            bench = hop.HopBench(settings, folder, cancel=cancel, progress=progress, warn=warn)
+            found = await hop.measure(
+                chosen,
+                methods,
+                finished,
+                bench,
+                tell=_tell,
+                progress=progress,
+                model=settings.model,
+            )
+        result = evaluation_result(
+            "hop",
+            data={
+                "path": str(data),
+                "digest": digest,
+                "n": sum(len(each.questions) for each in chosen),
+            },
+            settings=used,
+            rows=scores.rows(found),
+            seconds=time.monotonic() - started,
+            questions=[score.model_dump() for score in found],
+        )
+        return {**result, "resumed": resumed}, finished
+
+    result, finished = run_async(measure)
+    show_result(result, as_json=as_json)
+    finished.forget()
+
+
+def _tell(score: Score, answer: HopAnswer) -> None:
+    recalled = score.shares.get("evidence recall")
+    evidence = "" if recalled is None else f", evidence recall {recalled:.2f}"
+    note(
+        f"{answer.seconds:5.0f} s  {score.method}: F1 {score.shares['F1']:.2f}{evidence}: "
+        f"{score.question}"
+    )
+    note(f"         {answer.answer or answer.status}")
+
+
+COMMANDS = (_hop,)
