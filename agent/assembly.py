@@ -158,7 +158,7 @@ async def open_researcher(
             reader=reader,
             sources=sources,
             pages=pages,
-            runs=RunStore(wishes.runs) if wishes.runs else open_runs(settings),
+            runs=open_runs(settings, wishes.runs),
             effort=replace(wishes.effort, reading_tokens=settings.reading_tokens),
             others=others,
         )

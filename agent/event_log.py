@@ -11,7 +11,7 @@ from typing import BinaryIO
 from ..storage import storage_errors, write_atomically
 from .events import Event, parse_event
 
-_OF_FINISHED_WORK = frozenset(
+FINISHED_WORK = frozenset(
     [
         "plan.updated",
         "node.changed",
@@ -75,7 +75,7 @@ class EventLog:
 
     def _is_repeat(self, event: Event) -> bool:
         said = self._said.get(event.span_id)
-        if not said or event.kind not in _OF_FINISHED_WORK:
+        if not said or event.kind not in FINISHED_WORK:
             return False
         content = _content(event)
         if not said[content]:

@@ -6,10 +6,10 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 
 from ..errors import LeadlineError
-from ..evidence import Citation, Evidence, Page, Span
+from ..evidence import Citation, Page, Span
 from ..tools.page_store import PageStore
-from .events import Event, EvidenceFound, NodeChanged, RunFinished
-from .report import UNREAD_QUOTES, Claim, Contradiction, Report, with_markdown
+from .events import Event, EvidenceFound, RunFinished
+from .report import Claim, Report, markdown_of
 from .run_archive import page_as_read
 from .run_store import RunFolder
 from .tables.rendering import markdown_report, table_remarks
@@ -46,8 +46,6 @@ class _Replay:
     def __init__(self, folder: RunFolder, pages: PageStore) -> None:
         self._folder, self._pages = folder, pages
         self._done = Replay(folder.record.run_id)
-        self._evidence: list[tuple[str, Evidence]] = []
-        self._states: dict[str, str] = {}
         self._told: Report | None = None
 
     def run(self, on_event: Callable[[Event], None]) -> Replay:
@@ -72,10 +70,7 @@ class _Replay:
     def _take(self, event: Event) -> None:
         self._done.events += 1
         if isinstance(event, EvidenceFound):
-            self._evidence.append((event.span_id, event.evidence))
             self._page(event.evidence.span, event.url)
-        elif isinstance(event, NodeChanged):
-            self._states[event.span_id] = event.state
         elif isinstance(event, RunFinished):
             self._told = event.report
 
@@ -95,13 +90,20 @@ class _Replay:
     def _render(self, report: Report) -> str:
         if report.table is not None:
             return self._render_table(report, report.table)
-        unread = self._unread() if report.status != "complete" else []
-        found = {
+        cited = {
             "claims": tuple(self._checked(claim) for claim in report.claims),
-            "contradictions": tuple(self._both(each) for each in report.contradictions),
-            "unread": tuple(unread),
+            "unread": tuple(self._cited(citation) for citation in report.unread),
+            "contradictions": tuple(
+                contradiction.model_copy(
+                    update={
+                        "first_citation": self._cited(contradiction.first_citation),
+                        "second_citation": self._cited(contradiction.second_citation),
+                    }
+                )
+                for contradiction in report.contradictions
+            ),
         }
-        return with_markdown(report.model_copy(update=found)).markdown
+        return markdown_of(report.model_copy(update=cited))
 
     def _render_table(self, report: Report, table: WideTable) -> str:
         for row in table.rows:
@@ -117,25 +119,11 @@ class _Replay:
         citations = tuple(self._cited(citation) for citation in claim.citations)
         return claim.model_copy(update={"citations": citations})
 
-    def _both(self, contradiction: Contradiction) -> Contradiction:
-        first, second = contradiction.first_citation, contradiction.second_citation
-        cited = {"first_citation": self._cited(first), "second_citation": self._cited(second)}
-        return contradiction.model_copy(update=cited)
-
     def _cited(self, citation: Citation) -> Citation:
         page = self._page(citation, citation.url)
         if page is None:
             return citation
         return Citation.of(page.span(citation.start, citation.end), page)
-
-    def _unread(self) -> list[Citation]:
-        found = [
-            evidence
-            for node, evidence in self._evidence
-            if self._states.get(node) not in ("answered", "unanswered", "failed")
-        ]
-        best = sorted(found, key=lambda evidence: -evidence.score)[:UNREAD_QUOTES]
-        return [Citation.of(e.span, self._pages.get(e.span.page_id)) for e in best]
 
     def _differs(self, what: str) -> None:
         if what not in self._done.differences:

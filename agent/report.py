@@ -20,13 +20,10 @@ from .tables.wide_table import WideTable
 Status = Literal["complete", "partial", "budget_exhausted", "failed"]
 Verdict = Literal["supported", "unsupported", "unchecked"]
 
-SOURCES_HEADING = "## Sources"
-"""Opens the last section of a report's Markdown."""
-
 SHOWN_WARNINGS = 20
 """Of a report's warnings, in its Markdown."""
-UNREAD_QUOTES = 5
-"""Quotes shown at most that no answer was made of."""
+SOURCES_HEADING = "## Sources"
+"""Opens the last section of a report's Markdown."""
 _MARKUP = re.compile(r"[\\`*_\[\]<>|#~&]")
 
 
@@ -155,9 +152,9 @@ class Report(_Value):
         return report_forms.html_fragment(self)
 
 
-def with_markdown(report: Report) -> Report:
-    """``report`` with the Markdown that its other fields make."""
-    markdown = render_markdown(
+def markdown_of(report: Report) -> str:
+    """What :func:`render_markdown` makes of the parts of ``report``."""
+    return render_markdown(
         report.claims,
         status=report.status,
         answer=report.answer,
@@ -169,7 +166,6 @@ def with_markdown(report: Report) -> Report:
         repaired_claims=report.repaired_claims,
         removed_claims=report.removed_claims,
     )
-    return report.model_copy(update={"markdown": markdown})
 
 
 def render_markdown(

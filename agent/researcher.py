@@ -202,8 +202,7 @@ class Researcher:
             if not history.started:
                 log.emit(_started(record))
             async with supervised(budget, deadline, box.steering, log.emit):
-                with journaled(box, folder.journal) as tools:
-                    report = await _work(folder, tools, history)
+                report = await _work(folder, box, history)
             folder.save_report(report)
             log.emit(RunFinished(report=report))
             return report
@@ -243,6 +242,14 @@ def checked_question(question: str) -> str:
     return question
 
 
+def _say_finished(folder: RunFolder, report: Report) -> None:
+    """Add the last event where the run was killed between its report and it."""
+    if any(isinstance(event, RunFinished) for event in folder.events()):
+        return
+    with contextlib.closing(folder.open_log(lambda event: None)) as log:
+        log.emit(RunFinished(report=report))
+
+
 def _started(record: RunRecord) -> RunStarted:
     return RunStarted(
         question=record.question,
@@ -252,25 +259,18 @@ def _started(record: RunRecord) -> RunStarted:
     )
 
 
-def _say_finished(folder: RunFolder, report: Report) -> None:
-    """Add the last event where the run was killed between its report and it."""
-    if any(isinstance(event, RunFinished) for event in folder.events()):
-        return
-    with contextlib.closing(folder.open_log(lambda event: None)) as log:
-        log.emit(RunFinished(report=report))
-
-
 async def _work(folder: RunFolder, box: Toolbox, history: RunHistory) -> Report:
     """Run the graph from its last checkpoint, or from the start, to the report."""
     record = folder.record
-    if record.table is not None:
-        return await run_table(folder, record.table, box)
-    values = await run_checkpointed(
-        build_research,
-        folder.checkpoints,
-        thread=folder.path.name,
-        start=RunState(run_id=folder.path.name, question=record.question),
-        box=box,
-        steps=_CHECKPOINT_STEPS,
-    )
-    return report_of(record, values, box, history)
+    with journaled(box, folder.journal) as tools:
+        if record.table is not None:
+            return await run_table(folder, record.table, tools)
+        values = await run_checkpointed(
+            build_research,
+            folder.checkpoints,
+            thread=folder.path.name,
+            start=RunState(run_id=folder.path.name, question=record.question),
+            box=tools,
+            steps=_CHECKPOINT_STEPS,
+        )
+        return report_of(record, values, tools, history)

@@ -8,12 +8,14 @@ from typing import Any, cast
 
 from ..errors import RunError
 from ..evidence import Citation
-from .report import UNREAD_QUOTES, Claim, Findings, Report, RunProblem, Status, with_markdown
+from .report import Claim, Findings, Report, RunProblem, Status, markdown_of
 from .research import RunState
 from .research_graph import ResearchGraph
 from .run_history import RunHistory
 from .run_store import RunRecord
 from .toolbox import Toolbox
+
+_UNREAD_QUOTES = 5
 
 
 def report_of(
@@ -59,14 +61,14 @@ def report_of(
         started_at=record.started_at,
         finished_at=datetime.now(UTC),
     )
-    return with_markdown(report)
+    return report.model_copy(update={"markdown": markdown_of(report)})
 
 
 def _unread(graph: ResearchGraph, history: RunHistory, box: Toolbox) -> list[Citation]:
     """The best evidence of questions that were stopped before they had an answer."""
     waiting = {node.id for node in graph.nodes if node.state == "waiting"}
     found = [evidence for node, evidence in history.evidence if node in waiting]
-    best = sorted(found, key=lambda evidence: -evidence.score)[:UNREAD_QUOTES]
+    best = sorted(found, key=lambda evidence: -evidence.score)[:_UNREAD_QUOTES]
     return [Citation.of(e.span, box.pages.get(e.span.page_id)) for e in best]
 
 

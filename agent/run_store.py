@@ -289,10 +289,10 @@ class RunStore:
         )
 
 
-def open_runs(settings: Settings) -> RunStore:
-    """All runs, with their checkpoints where the settings say."""
+def open_runs(settings: Settings, folder: Path | None = None) -> RunStore:
+    """The runs in ``folder``, or all of the user's, with their checkpoints where settings say."""
     url = settings.checkpoints_url
-    return RunStore(locations().runs, postgres=PostgresCheckpoints(url) if url else None)
+    return RunStore(folder or locations().runs, postgres=PostgresCheckpoints(url) if url else None)
 
 
 def _has_words(folder: RunFolder, words: list[str]) -> bool:

@@ -19,7 +19,7 @@ from dataclasses import dataclass, field
 from multiprocessing.context import ForkServerProcess
 from pathlib import Path
 
-from leadline.agent.event_log import _OF_FINISHED_WORK
+from leadline.agent.event_log import FINISHED_WORK
 from leadline.agent.journal import Journal
 from leadline.agent.report import Report
 from leadline.agent.researcher import Researcher
@@ -161,7 +161,7 @@ def _outcome(setting: Setting) -> Outcome:
     done = Counter(
         event.model_dump_json(exclude={"run_id", "seq", "ts", "seconds"})
         for event in folder.events()
-        if event.kind in _OF_FINISHED_WORK
+        if event.kind in FINISHED_WORK
     )
     finished: set[str] = set()
     repeated = []

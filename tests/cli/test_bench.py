@@ -42,6 +42,23 @@ def test_a_plot_without_matplotlib_is_refused_before_anything_is_measured(
 
 
 @pytest.mark.slow
+def test_decoding_is_measured(capsys: pytest.CaptureFixture[str], real_models: object) -> None:
+    assert callable(real_models)
+    real_models("smollm2-135m")
+    arguments = ["--model", "smollm2-135m", "--tokens", "4", "--rounds", "1", "--json"]
+    assert run(["bench", "decoding", *arguments]) == ExitCode.OK
+    rows = json.loads(capsys.readouterr().out)["rows"]
+    assert {row["metric"] for row in rows} == {"tokens a second", "times one searcher"}
+    assert {row["method"] for row in rows} == {
+        "1 searcher",
+        "2 searchers",
+        "4 searchers",
+        "8 searchers",
+    }
+    assert all(row["value"] > 0 for row in rows)
+
+
+@pytest.mark.slow
 def test_reading_is_measured(capsys: pytest.CaptureFixture[str], real_models: object) -> None:
     assert callable(real_models)
     real_models("qwen2.5-coder-0.5b")

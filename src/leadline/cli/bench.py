@@ -1,4 +1,4 @@
-"""``leadline bench``: how fast this machine reads, and how near that is to what it can do."""
+"""``leadline bench``: how fast this machine reads and writes, and how near its limits that is."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ _rounds = click.option(
 
 @click.group()
 def bench() -> None:
-    """Measure kernels and reading on this machine: ratios, side by side, in one run."""
+    """Measure kernels, reading and decoding on this machine: side by side, in one run."""
 
 
 @bench.command()
@@ -102,6 +102,36 @@ def reader(
 
     data = {"path": "pydoc_data.topics", "digest": _digest(text), "n": len(topics)}
     _run("reader", measure, data=data, settings=settings, plot=plot, as_json=as_json)
+
+
+@bench.command()
+@click.option("-m", "--model", help="A catalogue id, or a GGUF file; without it the one in use.")
+@click.option("--tokens", type=click.IntRange(2), default=64, show_default=True, help="Per answer.")
+@click.option("--rounds", type=click.IntRange(1), default=3, show_default=True)
+@_plot
+@_json
+def decoding(model: str | None, tokens: int, rounds: int, plot: Path | None, as_json: bool) -> None:
+    """Tokens a second of 1, 2, 4 and 8 searchers that share one local model."""
+    import asyncio
+
+    from ..evals.decoding_bench import SEARCHERS, DecodingBench
+    from ..runtime.catalogue import resolve
+    from ..runtime.llama_engine import LlamaEngine
+    from ..settings import load_settings
+
+    files = resolve(load_settings(model=model).model)
+    settings = {"tokens": tokens, "rounds": rounds, "searchers": list(SEARCHERS)}
+
+    def measure(cancel: Cancellation, progress: Progress) -> list[Row]:
+        engine = LlamaEngine(files.path, model_id=files.id, parallel=max(SEARCHERS))
+        try:
+            bench = DecodingBench(engine, tokens=tokens, rounds=rounds)
+            return bench.rows(cancel=cancel, progress=progress)
+        finally:
+            asyncio.run(engine.aclose())
+
+    data = {"path": "", "digest": "", "n": 0}
+    _run("decoding", measure, data=data, settings=settings, plot=plot, as_json=as_json)
 
 
 def _run(
