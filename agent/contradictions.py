@@ -15,7 +15,7 @@ from ..evidence import Evidence
 from ..runtime.engine import Engine, Message
 from ..runtime.option_scoring import score_options
 from ..segmentation import sentences
-from ..tools.quarantine import fence
+from ..tools.quarantine import fence, neutralise
 from .answer_types import answer_type
 from .grounding import coverage, fold
 from .research_graph import Disagreement, SubAnswer
@@ -136,7 +136,7 @@ def _prompt(
     question: str, first: tuple[Evidence, str], second: tuple[Evidence, str]
 ) -> Sequence[Message]:
     shown = [
-        f"{fence(item.span.quote, f'passage {number}')}\nValue {number}: {value}"
+        f"{fence(item.span.quote, f'passage {number}')}\nValue {number}: {neutralise(value)}"
         for number, (item, value) in enumerate((first, second), start=1)
     ]
     user = "\n\n".join([*shown, f"Question: {question}"])

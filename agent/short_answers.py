@@ -9,7 +9,8 @@ from dataclasses import dataclass
 from .answer_types import answer_type
 from .grounding import coverage, fold
 
-_LONGEST = 120
+SHORT_CHARACTERS = 120
+"""Of a short answer at most; a longer one is no such thing."""
 _LEAST_COVERAGE = 0.6
 """Share of a short answer's words that a source must have, where it does not stand there as it is."""
 _EDGES = " \t\n.,;:!?\"'`“”‘’()[]。，；：！？"
@@ -51,7 +52,7 @@ def copied(short: str, sources: Sequence[str]) -> str:
     Yes and no need no source. Words that stand apart in a source keep the model's order.
     """
     wanted = " ".join(short.split()).strip(_EDGES)
-    if fold(wanted) in _NOTHING or len(wanted) > _LONGEST:
+    if fold(wanted) in _NOTHING or len(wanted) > SHORT_CHARACTERS:
         return ""
     if (plain := _YES_NO.get(fold(wanted))) is not None:
         return plain
