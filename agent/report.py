@@ -107,6 +107,7 @@ def render_markdown(
     *,
     status: Status,
     answer: str = "",
+    agreement: float | None = None,
     open_questions: Sequence[str] = (),
     problems: Sequence[str] = (),
     unread: Sequence[Citation] = (),
@@ -125,7 +126,8 @@ def render_markdown(
     if not claims:
         paragraphs = ["No answer was found in what was searched."]
     elif answer.strip():
-        paragraphs.insert(0, f"**{_value(answer)}**")
+        share = "" if agreement is None else f" *({agreement:.0%} of the samples say so)*"
+        paragraphs.insert(0, f"**{_value(answer)}**{share}")
     if status == "budget_exhausted":
         paragraphs.append("*The budget ran out before the research was finished.*")
     if unread:

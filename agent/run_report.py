@@ -48,6 +48,7 @@ def report_of(
             claims,
             status=status,
             answer=findings.answer,
+            agreement=findings.agreement,
             contradictions=findings.contradictions,
             repaired_claims=findings.repaired_claims,
             removed_claims=findings.removed_claims,

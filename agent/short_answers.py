@@ -15,6 +15,7 @@ _LEAST_COVERAGE = 0.6
 """Share of a short answer's words that a source must have, where it does not stand there as it is."""
 _EDGES = " \t\n.,;:!?\"'`“”‘’()[]。，；：！？"
 _ARTICLE = re.compile(r"\b(?:a|an|the)\b")
+_THOUSANDS = re.compile(r"(?<=\d),(?=\d{3}(?!\d))")
 _PUNCTUATION = re.compile(r"[^\w\s]")
 _YES_NO = {"yes": "yes", "no": "no", "true": "yes", "false": "no"}
 _NOTHING = frozenset(
@@ -34,6 +35,7 @@ _VALUES = {
     "number": re.compile(r"(?<![\w.,])\d+(?:[.,]\d+)*(?:%| (?:million|billion|percent))?"),
     "person": _NAME,
     "place": _NAME,
+    "name": _NAME,
 }
 
 
@@ -83,7 +85,7 @@ def said_in(statements: Sequence[str], question: str, known: str = "") -> str:
 
 def normalised(short: str) -> str:
     """``short`` for comparing: folded, without articles and punctuation (as SQuAD's metric does)."""
-    plain = _PUNCTUATION.sub(" ", fold(short))
+    plain = _PUNCTUATION.sub(" ", _THOUSANDS.sub("", fold(short)))
     return " ".join(_ARTICLE.sub(" ", plain).split())
 
 

@@ -171,7 +171,7 @@ async def test_votes_decide_the_short_answer_and_tell_the_agreement(ask: Run) ->
     )
     assert report.answer == "1902"
     assert report.agreement == pytest.approx(2 / 3)
-    assert report.markdown.startswith("**1902**\n")
+    assert report.markdown.startswith("**1902** *(67% of the samples say so)*\n")
     assert {request.seed for request in engine.requests[1:4]} == {1, 2, 3}
     assert all(request.temperature > 0 for request in engine.requests[1:4])
 
