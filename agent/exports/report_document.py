@@ -76,6 +76,9 @@ def _sources(report: Report) -> tuple[Citation, ...]:
             numbers.number(citation)
     for citation in report.unread:
         numbers.number(citation)
+    for contradiction in report.contradictions:
+        numbers.number(contradiction.first_citation)
+        numbers.number(contradiction.second_citation)
     return tuple(numbers.sources)
 
 
