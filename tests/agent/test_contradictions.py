@@ -2,7 +2,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from leadline.agent.contradictions import contradictions_in, other_value
@@ -80,11 +80,13 @@ def test_names_can_differ_too() -> None:
 
 
 @given(st.text(), st.text(), st.text())
+@settings(deadline=None)
 def test_another_value_stands_in_the_text(question: str, short: str, text: str) -> None:
     assert other_value(question, short, text) in text
 
 
 @given(st.integers(1000, 2099), st.integers(1000, 2099))
+@settings(deadline=None)
 def test_years_are_found_exactly_where_they_differ(year: int, other: int) -> None:
     text = FIRST.replace("1902", str(other))
     assert other_value(QUESTION, str(year), text) == ("" if year == other else str(other))
