@@ -13,10 +13,11 @@ from ..evidence import Evidence
 from ..runtime.engine import Engine, GenerationRequest, Message
 from ..runtime.prompt_fitting import fit
 from ..runtime.structured import generate_object
+from ..segmentation import sentences
 from ..tools.quarantine import fence, neutralise
-from .grounding import sources_of
+from .grounding import coverage, sources_of
 from .research_graph import CitedClaim, SubAnswer
-from .short_answers import copied, said_in, vote
+from .short_answers import SHORT_CHARACTERS, copied, said_in, vote
 
 _ANSWER_TOKENS = 400
 
@@ -56,7 +57,7 @@ class _Answer(BaseModel):
 
     found: bool
     statements: list[_Statement] = Field(max_length=5)
-    short: str = ""
+    short: str = Field(default="", json_schema_extra={"maxLength": SHORT_CHARACTERS})
 
 
 async def answer_question(
@@ -92,6 +93,8 @@ async def answer_question(
     shown = {number for number, _ in fitted.kept}
     quotes = [item.span.quote for item in evidence]
     claims, dropped = _resolve(draft, shown, quotes)
+    if draft.found and not claims:
+        claims = _sentence_with(draft.short, question, shown, quotes)
     if not claims:
         return SubAnswer(evidence=tuple(evidence), dropped_citations=dropped)
     sources = [quotes[number - 1] for number in sorted(shown)]
@@ -152,6 +155,23 @@ def _resolve(
     return tuple(claims), dropped
 
 
+def _sentence_with(
+    short: str, question: str, shown: set[int], quotes: Sequence[str]
+) -> tuple[CitedClaim, ...]:
+    """The sentence of a passage that holds ``short`` and shares most with the question.
+
+    Small models give the bare answer and forget the statement; its source has the words for one.
+    """
+    found: list[tuple[float, CitedClaim]] = []
+    for index in sorted(number - 1 for number in shown):
+        for start, end in sentences(quotes[index]):
+            sentence = " ".join(quotes[index][start:end].split())
+            if copied(short, [sentence]) not in ("", "yes", "no"):
+                claim = CitedClaim(text=sentence, evidence=(index,))
+                found.append((coverage(question, sentence), claim))
+    return (max(found, key=lambda each: each[0])[1],) if found else ()
+
+
 def _prompt(
     question: str,
     items: Sequence[tuple[int, Evidence]],
@@ -166,6 +186,6 @@ def _prompt(
     parts = [fence("\n\n".join(passages), "passages")]
     if known:
         parts.append("Known already:")
-        parts += [f"- {asked} {answer}" for asked, answer in known]
+        parts += [f"- {neutralise(f'{asked} {answer}')}" for asked, answer in known]
     parts.append(f"Question: {question}")
     return Message("system", _ANSWER), Message("user", "\n\n".join(parts))

@@ -1,6 +1,6 @@
 """Do sources answer one question differently?
 
-What code can compare, numbers and dates, is compared by code; that two values really answer the
+What code can compare, dates, numbers and names, is compared by code; that two values really answer the
 same question is for the model to confirm.
 """
 
@@ -15,11 +15,10 @@ from ..evidence import Evidence
 from ..runtime.engine import Engine, Message
 from ..runtime.option_scoring import score_options
 from ..segmentation import sentences
-from ..tools.quarantine import fence
-from .answer_types import answer_type
+from ..tools.quarantine import fence, neutralise
 from .grounding import coverage, fold
 from .research_graph import Disagreement, SubAnswer
-from .short_answers import normalised, same_answer
+from .short_answers import normalised, said_in, same_answer
 
 _CHECKED = 2
 """Pairs of sources that the model looks at for one question."""
@@ -28,7 +27,6 @@ _ABOUT = 0.6
 _SURE = 0.6
 """Probability from which the model's "yes" counts: a false alarm costs more than a miss."""
 
-_YEAR = re.compile(r"(?<![\d.,])(?:1\d{3}|20\d{2})(?!\d|[.,]\d)")
 _NUMBER = re.compile(r"(?<![\w.,])\d+(?:[.,]\d+)*(?!\w)")
 
 _NAMED = re.compile(r"(?<=[\w,;:] )[A-Z][\w'’-]+")
@@ -76,31 +74,23 @@ async def contradictions_in(
     return tuple(found)
 
 
-def other_values(question: str, short: str, text: str) -> list[str]:
-    """Values in ``text`` that answer ``question`` as ``short`` does, but otherwise.
+def other_value(question: str, short: str, text: str) -> str:
+    """What ``text`` says instead of ``short`` in answer to ``question``; empty where nothing.
 
-    Years for a question about a date, numbers for one about a number, from sentences that are
-    about the question and have its own numbers, in a text that has its names. None where the text
-    gives ``short`` too.
+    The one date, number or name of a sentence that is about the question and has its numbers, in a
+    text that has its names. Nothing where the text gives ``short`` too.
     """
-    kind = answer_type(question)
-    pattern = {"date": _YEAR, "number": _NUMBER}.get(kind)
-    if pattern is None or not (own := pattern.findall(short)):
-        return []
-    if set(map(_plain, own)) <= set(map(_plain, pattern.findall(text))):
-        return []
-    asked = set(map(_plain, pattern.findall(question)))
-    named = {fold(name) for name in _NAMED.findall(question)}
-    if not all(name in fold(text) for name in named):
-        return []
-    found = []
+    if _holds(text, short) or not all(fold(n) in fold(text) for n in _NAMED.findall(question)):
+        return ""
+    asked = set(_NUMBER.findall(question))
     for start, end in sentences(text):
         sentence = text[start:end]
-        numbers = set(_NUMBER.findall(sentence))
-        if coverage(question, sentence) < _ABOUT or not set(_NUMBER.findall(question)) <= numbers:
+        if coverage(question, sentence) < _ABOUT or not asked <= set(_NUMBER.findall(sentence)):
             continue
-        found += [value for value in pattern.findall(sentence) if _plain(value) not in asked]
-    return list(dict.fromkeys(found))
+        value = said_in([sentence], question)
+        if value and not same_answer(value, short):
+            return value
+    return ""
 
 
 def _ground(answer: SubAnswer) -> int | None:
@@ -116,11 +106,11 @@ def _candidates(question: str, answer: SubAnswer, ground: int) -> list[_Candidat
     page_id = answer.evidence[ground].span.page_id
     found: list[_Candidate] = []
     for index, item in enumerate(answer.evidence):
-        if item.span.page_id == page_id or _holds(item.span.quote, answer.short):
+        if item.span.page_id == page_id:
             continue
-        values = other_values(question, answer.short, item.span.quote)
-        if values and not any(same_answer(values[0], other.value) for other in found):
-            found.append(_Candidate(index, values[0]))
+        value = other_value(question, answer.short, item.span.quote)
+        if value and not any(same_answer(value, other.value) for other in found):
+            found.append(_Candidate(index, value))
     return found
 
 
@@ -128,15 +118,11 @@ def _holds(text: str, short: str) -> bool:
     return f" {normalised(short)} " in f" {normalised(text)} "
 
 
-def _plain(value: str) -> str:
-    return value.replace(",", "")
-
-
 def _prompt(
     question: str, first: tuple[Evidence, str], second: tuple[Evidence, str]
 ) -> Sequence[Message]:
     shown = [
-        f"{fence(item.span.quote, f'passage {number}')}\nValue {number}: {value}"
+        f"{fence(item.span.quote, f'passage {number}')}\nValue {number}: {neutralise(value)}"
         for number, (item, value) in enumerate((first, second), start=1)
     ]
     user = "\n\n".join([*shown, f"Question: {question}"])

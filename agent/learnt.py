@@ -55,17 +55,6 @@ class LearntChoices:
         async with process_lock(self._path.with_suffix(".lock"), cancel=cancel):
             await asyncio.to_thread(self._add, rewards)
 
-    async def forget(self, *, cancel: Cancellation) -> None:
-        """Begin anew.
-
-        Raises:
-            StorageError, Cancelled: as :meth:`learn` raises them.
-        """
-        make_private(self._folder)
-        async with process_lock(self._path.with_suffix(".lock"), cancel=cancel):
-            with storage_errors(self._path):
-                self._path.unlink(missing_ok=True)
-
     def _add(self, rewards: Sequence[Reward]) -> None:
         if self._path.exists() and self._parsed() is None:
             with storage_errors(self._path):

@@ -158,6 +158,7 @@ def markdown_of(report: Report) -> str:
         report.claims,
         status=report.status,
         answer=report.answer,
+        agreement=report.agreement,
         open_questions=report.open_questions,
         problems=[problem.message for problem in report.errors],
         warnings=report.warnings,
@@ -173,6 +174,7 @@ def render_markdown(
     *,
     status: Status,
     answer: str = "",
+    agreement: float | None = None,
     open_questions: Sequence[str] = (),
     problems: Sequence[str] = (),
     warnings: Sequence[str] = (),
@@ -192,7 +194,8 @@ def render_markdown(
     if not claims:
         paragraphs = ["No answer was found in what was searched."]
     elif answer.strip():
-        paragraphs.insert(0, f"**{_value(answer)}**")
+        share = "" if agreement is None else f" *({agreement:.0%} of the samples say so)*"
+        paragraphs.insert(0, f"**{_value(answer)}**{share}")
     if status == "budget_exhausted":
         paragraphs.append("*The budget ran out before the research was finished.*")
     if unread:

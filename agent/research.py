@@ -15,7 +15,7 @@ from langgraph.graph import END, START, StateGraph
 from langgraph.graph.state import CompiledStateGraph
 from langgraph.runtime import Runtime
 
-from ..errors import Cancelled, OutputInvalid
+from ..errors import Cancelled, LeadlineError, OutputInvalid
 from . import planner
 from .checkpoints import is_finished
 from .clarification import ask_back
@@ -182,16 +182,28 @@ def _is_open(graph: ResearchGraph, box: Toolbox) -> bool:
 async def _search(
     searcher: Searcher, thread: str, node: SubQuestion, parents: list[SubQuestion], box: Toolbox
 ) -> SubAnswer:
-    """Run a searcher from its last checkpoint, if it has one."""
+    """Run a searcher from its last checkpoint, if it has one.
+
+    Where a later round fails or time runs out in it, the answer of an earlier one stands.
+    """
     config: RunnableConfig = {"configurable": {"thread_id": thread}}
     snapshot = await searcher.aget_state(config)
     known = [(parent.text, parent.answer.text) for parent in parents if parent.answer]
     start = SearcherState(node_id=node.id, question=node.text, known=known)
     state = snapshot.values
     if not is_finished(snapshot):
-        state = await searcher.ainvoke(
-            None if snapshot.values else start, config, context=box, durability="sync"
-        )
+        try:
+            state = await searcher.ainvoke(
+                None if snapshot.values else start, config, context=box, durability="sync"
+            )
+        except LeadlineError as error:
+            box.cancel.check()
+            state = (await searcher.aget_state(config)).values
+            if not SubAnswer.model_validate(state.get("answer", {})).claims:
+                raise
+            if not isinstance(error, Cancelled):
+                message = f"{error}; the answer of an earlier round stands"
+                box.emit(Warned(span_id=node.id, message=message))
     return SubAnswer.model_validate(state["answer"])
 
 

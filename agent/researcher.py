@@ -193,6 +193,7 @@ class Researcher:
             emit=log.emit,
             deadline=deadline,
             effort=self._effort,
+            today=record.started_at.date(),
             progress=options.get("progress", silent),
             steering=options.get("steering") or Steering(),
             clarify=options.get("clarify"),

@@ -7,7 +7,6 @@ goes on inside a searcher, and searchers never wait for each other's steps.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from datetime import UTC, datetime
 from typing import Any, TypedDict
 
 from langgraph.checkpoint.base import BaseCheckpointSaver
@@ -83,7 +82,9 @@ async def _search(state: SearcherState, runtime: Runtime[Toolbox]) -> SearcherSt
     if not state.get("rounds", 0):
         queries = [*map(_plain, _first_queries(state)), *queries]
         if box.effort.time_context:
-            queries += await rewritten_queries(_rewritable(state), ["time"], box, span_id=node_id)
+            queries += await rewritten_queries(
+                _rewritable(state, box), ["time"], box, span_id=node_id
+            )
     found = await search(box, node_id, queries, limit=box.effort.pages_per_question)
     own, brought = list(state.get("own", [])), dict(state.get("brought", {}))
     for query, page_ids in found.by_query:
@@ -162,7 +163,7 @@ async def _rewrite(state: SearcherState, runtime: Runtime[Toolbox]) -> SearcherS
     used = state.get("strategies", [])
     seed = f"{node_id} {state['question']} {len(used)}"
     chosen = await chosen_strategies(state["question"], used, box, seed=seed)
-    queries = await rewritten_queries(_rewritable(state), chosen, box, span_id=node_id)
+    queries = await rewritten_queries(_rewritable(state, box), chosen, box, span_id=node_id)
     return {
         "queries": [query.model_dump(mode="json") for query in queries],
         "strategies": [*used, *chosen],
@@ -173,11 +174,12 @@ async def _conclude(state: SearcherState, runtime: Runtime[Toolbox]) -> Searcher
     """What the answer says of the sources and of the queries that found them."""
     box = runtime.context
     answer = SubAnswer.model_validate(state["answer"])
+    brought = state.get("brought", {})
     used = {index for claim in answer.claims for index in claim.evidence}
     cited = [answer.evidence[index].span.page_id for index in sorted(used)]
     earned = rewards(
         state["question"],
-        brought=state.get("brought", {}),
+        brought={name: brought.get(name, []) for name in state.get("strategies", [])},
         own=state.get("own", []),
         cited=cited,
     )
@@ -194,10 +196,10 @@ async def _conclude(state: SearcherState, runtime: Runtime[Toolbox]) -> Searcher
     return {"answer": answer.model_copy(update={"disagreements": found}).model_dump(mode="json")}
 
 
-def _rewritable(state: SearcherState) -> Rewritable:
+def _rewritable(state: SearcherState, box: Toolbox) -> Rewritable:
     return Rewritable(
         question=state["question"],
-        today=datetime.now(UTC).date(),
+        today=box.today,
         known=tuple((asked, answer) for asked, answer in state.get("known", [])),
         tried=tuple(state.get("tried", [])),
         passages=tuple(item.span.quote for item in _evidence(state)),

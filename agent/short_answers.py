@@ -9,11 +9,13 @@ from dataclasses import dataclass
 from .answer_types import answer_type
 from .grounding import coverage, fold
 
-_LONGEST = 120
+SHORT_CHARACTERS = 120
+"""Of a short answer at most; a longer one is no such thing."""
 _LEAST_COVERAGE = 0.6
 """Share of a short answer's words that a source must have, where it does not stand there as it is."""
 _EDGES = " \t\n.,;:!?\"'`“”‘’()[]。，；：！？"
 _ARTICLE = re.compile(r"\b(?:a|an|the)\b")
+_THOUSANDS = re.compile(r"(?<=\d),(?=\d{3}(?!\d))")
 _PUNCTUATION = re.compile(r"[^\w\s]")
 _YES_NO = {"yes": "yes", "no": "no", "true": "yes", "false": "no"}
 _NOTHING = frozenset(
@@ -33,6 +35,7 @@ _VALUES = {
     "number": re.compile(r"(?<![\w.,])\d+(?:[.,]\d+)*(?:%| (?:million|billion|percent))?"),
     "person": _NAME,
     "place": _NAME,
+    "name": _NAME,
 }
 
 
@@ -51,7 +54,7 @@ def copied(short: str, sources: Sequence[str]) -> str:
     Yes and no need no source. Words that stand apart in a source keep the model's order.
     """
     wanted = " ".join(short.split()).strip(_EDGES)
-    if fold(wanted) in _NOTHING or len(wanted) > _LONGEST:
+    if fold(wanted) in _NOTHING or len(wanted) > SHORT_CHARACTERS:
         return ""
     if (plain := _YES_NO.get(fold(wanted))) is not None:
         return plain
@@ -82,7 +85,7 @@ def said_in(statements: Sequence[str], question: str, known: str = "") -> str:
 
 def normalised(short: str) -> str:
     """``short`` for comparing: folded, without articles and punctuation (as SQuAD's metric does)."""
-    plain = _PUNCTUATION.sub(" ", fold(short))
+    plain = _PUNCTUATION.sub(" ", _THOUSANDS.sub("", fold(short)))
     return " ".join(_ARTICLE.sub(" ", plain).split())
 
 

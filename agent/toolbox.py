@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
+from datetime import UTC, date, datetime
 from typing import Literal, Protocol
 
 from ..budget import Budget
@@ -116,6 +117,8 @@ class Toolbox:
     deadline: Cancellation = field(default_factory=Cancellation)
     """Set when the user stops the run or the budget runs out: searchers look at this one."""
     effort: Effort = field(default_factory=Effort)
+    today: date = field(default_factory=lambda: datetime.now(UTC).date())
+    """The day on which the question was asked, whenever the run is resumed or replayed."""
     progress: Progress = silent
     steering: Steering = field(default_factory=Steering)
     clarify: Clarify | None = None

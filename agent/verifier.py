@@ -9,7 +9,7 @@ from ..cancellation import Cancellation
 from ..runtime.engine import Engine, GenerationRequest, Message
 from ..runtime.option_scoring import score_options
 from ..segmentation import sentences
-from ..tools.quarantine import fence
+from ..tools.quarantine import fence, neutralise
 from .grounding import coverage, sources_of, stands_in, unfounded_terms
 from .report import Claim
 
@@ -90,7 +90,9 @@ async def repaired(
     """
     if not claim.citations:
         return None
-    user = f"{_passage(claim)}\n\nQuestion: {question}\n\nStatement to mend: {claim.text}"
+    user = (
+        f"{_passage(claim)}\n\nQuestion: {question}\n\nStatement to mend: {neutralise(claim.text)}"
+    )
     request = GenerationRequest(
         messages=(Message("system", _REPAIR), Message("user", user)),
         max_tokens=_REPAIR_TOKENS,
@@ -109,7 +111,7 @@ async def repaired(
 async def _entailed(
     claim: Claim, question: str, engine: Engine, cancel: Cancellation
 ) -> float | None:
-    user = f"{_passage(claim)}\n\nQuestion: {question}\n\nStatement: {claim.text}"
+    user = f"{_passage(claim)}\n\nQuestion: {question}\n\nStatement: {neutralise(claim.text)}"
     messages = (Message("system", _ENTAILS), Message("user", user))
     scores = await score_options(engine, messages, ("yes", "no"), cancel=cancel)
     return None if scores is None else scores.of("yes")
@@ -120,7 +122,7 @@ async def _selected(
 ) -> float | None:
     options = _likeliest_sentences(claim)
     shown = fence("\n".join(f"{n}. {text}" for n, text in enumerate(options, 1)), "sentences")
-    user = f"{shown}\n\nQuestion: {question}\n\nStatement: {claim.text}"
+    user = f"{shown}\n\nQuestion: {question}\n\nStatement: {neutralise(claim.text)}"
     labels = [_NONE, *(str(number) for number in range(1, len(options) + 1))]
     messages = (Message("system", _SELECT), Message("user", user))
     scores = await score_options(engine, messages, labels, cancel=cancel)

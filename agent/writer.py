@@ -16,7 +16,7 @@ from ..runtime.structured import generate_object, parse_growing
 from ..tools.quarantine import fence
 from .report import Claim, Findings
 from .research_graph import ResearchGraph, SubAnswer
-from .short_answers import copied
+from .short_answers import SHORT_CHARACTERS, copied
 from .toolbox import PageLookup
 
 _REPORT_TOKENS = 600
@@ -43,7 +43,7 @@ class _Draft(BaseModel):
     )
 
     statements: list[_Statement] = Field(max_length=8)
-    short: str = ""
+    short: str = Field(default="", json_schema_extra={"maxLength": SHORT_CHARACTERS})
 
 
 @dataclass(frozen=True, slots=True)

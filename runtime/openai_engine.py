@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import AsyncIterator, Sequence
+from dataclasses import replace
 from typing import Final, TypeVar
 
 import httpx
@@ -129,6 +130,28 @@ class OpenAIEngine:
             max_tokens=request.max_tokens,
             context_tokens=self.context_tokens,
         )
+        started = False
+        try:
+            async for item in self._attempt(request, prompt_tokens, cancel):
+                started = True
+                yield item
+        except EndpointError:
+            # a server that streams may find out only after its 200 that it cannot tell likelihoods
+            if started or not request.first_tokens or not self._dialect.takes_logprobs:
+                raise
+            self._dialect = replace(self._dialect, takes_logprobs=False)
+            async for item in self._attempt(request, prompt_tokens, cancel):
+                yield item
+
+    async def generate(self, request: GenerationRequest, *, cancel: Cancellation) -> Generation:
+        return await last_generation(self.stream(request, cancel=cancel))
+
+    async def aclose(self) -> None:
+        await self._client.aclose()
+
+    async def _attempt(
+        self, request: GenerationRequest, prompt_tokens: int, cancel: Cancellation
+    ) -> AsyncIterator[TextDelta | Generation]:
         try:
             response = await unless_cancelled(self._post(request), cancel)
             try:
@@ -143,12 +166,6 @@ class OpenAIEngine:
                 f"{self.endpoint} did not answer with a stream of completions ({error})",
                 remedy="check that the address is that of an OpenAI-compatible server",
             ) from error
-
-    async def generate(self, request: GenerationRequest, *, cancel: Cancellation) -> Generation:
-        return await last_generation(self.stream(request, cancel=cancel))
-
-    async def aclose(self) -> None:
-        await self._client.aclose()
 
     async def _read(
         self, response: httpx.Response, prompt_tokens: int, cancel: Cancellation
@@ -297,7 +314,7 @@ async def _until_cancelled(items: AsyncIterator[T], cancel: Cancellation) -> Asy
 
 
 def _says_not_understood(status: int, complaint: str) -> bool:
-    # llama_cpp.server answers 500 to a body that fails its validation, and to what it lacks
+    # llama_cpp.server answers 500 to a body that fails its validation
     fields = ("response_format", "logprobs")
     return status in (400, 422) or (status == 500 and any(f in complaint for f in fields))
 

@@ -76,9 +76,9 @@ def _sources(report: Report) -> tuple[Citation, ...]:
             numbers.number(citation)
     for citation in report.unread:
         numbers.number(citation)
-    for found in report.contradictions:
-        numbers.number(found.first_citation)
-        numbers.number(found.second_citation)
+    for contradiction in report.contradictions:
+        numbers.number(contradiction.first_citation)
+        numbers.number(contradiction.second_citation)
     return tuple(numbers.sources)
 
 

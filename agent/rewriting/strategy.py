@@ -9,7 +9,7 @@ from typing import Literal, Protocol
 
 from ...cancellation import Cancellation
 from ...runtime.engine import Engine, GenerationRequest, Message
-from ...tools.quarantine import fence
+from ...tools.quarantine import fence, neutralise
 
 StrategyName = Literal["rewording", "instructions", "intents", "context", "reasoning", "time"]
 _LONGEST_QUERY = 300
@@ -60,7 +60,7 @@ def described(asked: Rewritable) -> str:
         known = "\n".join(f"- {question} {answer}" for question, answer in asked.known)
         lines += ["Known:", fence(known, "known")]
     if asked.tried:
-        lines += ["Tried:", *(f"- {query}" for query in asked.tried)]
+        lines += ["Tried:", *(f"- {neutralise(query)}" for query in asked.tried)]
     return "\n".join(lines)
 
 

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Awaitable, Callable, Mapping, Sequence
-from datetime import UTC, datetime
 from typing import Any, TypedDict
 
 from langgraph.checkpoint.base import BaseCheckpointSaver
@@ -176,7 +175,7 @@ async def _next(state: TableState, box: Toolbox) -> TableState:
     schema = TableSchema.model_validate(state["schema"])
     asked = Rewritable(
         question=f"{schema.subject} ({', '.join(schema.names)})",
-        today=datetime.now(UTC).date(),
+        today=box.today,
         tried=tuple(state.get("tried", [])),
     )
     queries = await rewritten_queries(asked, ["rewording"], box, span_id=_SPAN)

@@ -60,7 +60,7 @@ def test_what_is_unknown_is_tried() -> None:
     assert firsts == set(ARMS)
 
 
-async def test_what_was_learnt_is_kept_and_can_be_forgotten(tmp_path: Path) -> None:
+async def test_what_was_learnt_is_kept(tmp_path: Path) -> None:
     choices, cancel = LearntChoices("rewriting", folder=tmp_path), Cancellation()
     assert await choices.load() == Posteriors()
     await choices.learn([Reward(context="date", arm="a", value=0.25)], cancel=cancel)
@@ -68,8 +68,6 @@ async def test_what_was_learnt_is_kept_and_can_be_forgotten(tmp_path: Path) -> N
         [Reward(context="date", arm="a", value=1.0)], cancel=cancel
     )
     assert (await choices.load()).of("date", "a") == Posterior(successes=1.25, failures=0.75)
-    await choices.forget(cancel=cancel)
-    assert await choices.load() == Posteriors()
 
 
 async def test_tasks_and_processes_that_learn_at_a_time_lose_nothing(tmp_path: Path) -> None:

@@ -85,6 +85,12 @@ def test_the_short_answer_leads() -> None:
     assert text.startswith("**1902**\n\nIt was opened in 1902. [1]\n")
 
 
+def test_the_share_of_samples_that_agree_stands_beside_the_answer() -> None:
+    claims = [Claim(text="It was opened in 1902", citations=(citation("opened in 1902"),))]
+    text = render_markdown(claims, status="complete", answer="1902", agreement=0.8)
+    assert text.startswith("**1902** *(80% of the samples say so)*\n")
+
+
 def test_without_claims_no_answer_leads() -> None:
     assert "1902" not in render_markdown([], status="failed", answer="1902")
 

@@ -20,6 +20,7 @@ from leadline.agent.events import (
     Event,
     QueryRewritten,
     SearchStarted,
+    Warned,
 )
 from leadline.agent.learnt import LearntChoices
 from leadline.agent.report import Report
@@ -27,6 +28,7 @@ from leadline.agent.researcher import Researcher
 from leadline.agent.run_store import RunStore
 from leadline.agent.toolbox import Effort
 from leadline.cancellation import Cancellation
+from leadline.errors import EndpointError
 from leadline.runtime.engine import GenerationRequest
 from leadline.runtime.reader import FirstStageReader
 from leadline.runtime.scripted_engine import Reply, ScriptedEngine
@@ -91,6 +93,24 @@ async def test_a_second_round_that_finds_nothing_leaves_the_first_answer(ask: Ru
     assert [claim.text for claim in report.claims] == ["The mayor has a place of birth."]
 
 
+async def test_an_answer_stands_when_a_later_round_fails(ask: Run) -> None:
+    vague = answer(("The mayor has a place of birth.", [1]))
+    report, events, _ = await ask(
+        BORN, vague, EndpointError("the endpoint fell over", remedy="start it"), SUPPORTED
+    )
+    assert [claim.text for claim in report.claims] == ["The mayor has a place of birth."]
+    assert any(isinstance(e, Warned) and "earlier round stands" in e.message for e in events)
+
+
+async def test_a_bare_answer_is_stated_in_the_words_of_its_source(ask: Run) -> None:
+    bare = json.dumps({"found": True, "statements": [], "short": "1902"})
+    report, _, _ = await ask("When was the harbour of Port Alder opened?", bare)
+    [claim] = report.claims
+    assert claim.text == "The harbour of Port Alder was opened in 1902."
+    assert claim.verdict == "supported"
+    assert report.answer == "1902"
+
+
 async def test_a_rewrite_with_an_invented_year_is_said_and_not_searched(ask: Run) -> None:
     report, events, _ = await ask(
         "When was the harbour opened?", NOT_FOUND, '{"queries": ["harbour opened 1911"]}'
@@ -151,7 +171,7 @@ async def test_votes_decide_the_short_answer_and_tell_the_agreement(ask: Run) ->
     )
     assert report.answer == "1902"
     assert report.agreement == pytest.approx(2 / 3)
-    assert report.markdown.startswith("**1902**\n")
+    assert report.markdown.startswith("**1902** *(67% of the samples say so)*\n")
     assert {request.seed for request in engine.requests[1:4]} == {1, 2, 3}
     assert all(request.temperature > 0 for request in engine.requests[1:4])
 

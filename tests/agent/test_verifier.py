@@ -3,7 +3,7 @@ from __future__ import annotations
 import math
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from leadline.agent.report import Claim
@@ -108,6 +108,7 @@ async def test_words_that_mend_nothing_are_left(text: str) -> None:
 
 
 @given(st.text(), st.text(min_size=1))
+@settings(deadline=None)
 async def test_whatever_a_model_answers_is_a_verdict(said: str, quote: str) -> None:
     engine = ScriptedEngine(respond=lambda request: said)
     checked = await verdict(claim("It is deep.", quote), engine)

@@ -173,6 +173,14 @@ async def test_a_server_that_cannot_tell_likelihoods_is_asked_without(
     assert ["logprobs" in chat.body for chat in endpoint.chats] == [True, False, False]
 
 
+async def test_a_server_that_hangs_up_on_likelihoods_is_asked_without(
+    endpoint: Endpoint, engine: OpenAIEngine
+) -> None:
+    endpoint.replies = [events(end=""), HELLO]
+    assert (await ask(engine, PROBABLE)).text == "Hello"
+    assert ["logprobs" in chat.body for chat in endpoint.chats] == [True, False]
+
+
 async def test_line_separators_inside_json_do_not_break_the_stream(
     endpoint: Endpoint, engine: OpenAIEngine
 ) -> None:

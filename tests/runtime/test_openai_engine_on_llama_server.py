@@ -109,6 +109,13 @@ async def test_a_real_server(server: Server) -> None:
     answer = await generate_object(engine, wish, Answer, cancel=Cancellation())
     assert answer.words
 
+    asked = (Message("user", "Is water wet? Answer yes or no."),)
+    likely = await engine.generate(
+        GenerationRequest(asked, 1, first_tokens=5), cancel=Cancellation()
+    )
+    assert likely.first_tokens[0].text == likely.text
+    assert len(likely.first_tokens) == 5
+
     long = GenerationRequest((Message("user", "tide " * 2100),), 50)
     with pytest.raises(PromptTooLong, match="2,048 tokens"):
         await engine.generate(long, cancel=Cancellation())

@@ -11,7 +11,7 @@ from lxml import html
 
 from leadline.agent.exports.formats import export_to, exported, format_of, suggested_name
 from leadline.agent.exports.pdf_fonts import fonts_for
-from leadline.agent.report import Claim, Report, render_markdown
+from leadline.agent.report import Claim, Contradiction, Report, render_markdown
 from leadline.agent.tables.schema import Column, TableSchema
 from leadline.agent.tables.wide_table import Cell, WideTable
 from leadline.budget import Usage
@@ -75,6 +75,25 @@ def test_a_citation_in_html_leads_to_its_quote() -> None:
     assert item.xpath(".//mark")[0].text_content() == "opened in 1902"
     (source,) = item.xpath(".//cite/a")
     assert source.get("href") == "https://example.org/harbour#:~:text=opened%20in%201902"
+
+
+def test_sources_that_disagree_have_their_quotes_in_html() -> None:
+    other = citation(page_id="b" * 64, quote="opened in 1902, after a long wait")
+    disagreement = Contradiction(
+        question="When was it opened?",
+        first="1902",
+        first_citation=citation(),
+        second="1904",
+        second_citation=other,
+    )
+    report = report_of(
+        CLAIM,
+        markdown=render_markdown([CLAIM], status="complete", contradictions=[disagreement]),
+    ).model_copy(update={"contradictions": (disagreement,)})
+    page = parsed(report)
+    linked = [link.get("href") for link in page.xpath("//a[@class='citation']")]
+    quotes = [page.xpath(f"//li[@id='{href[1:]}']//mark")[0].text_content() for href in linked]
+    assert quotes == ["opened in 1902", "opened in 1902", "opened in 1902, after a long wait"]
 
 
 def test_html_shows_a_quote_in_its_surroundings(tmp_path: Path) -> None:

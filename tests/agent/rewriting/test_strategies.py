@@ -4,7 +4,7 @@ import json
 from datetime import date
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from leadline.agent.rewriting.strategies import STRATEGIES, one_of_each_intent
@@ -88,6 +88,7 @@ def test_an_intent_keeps_one_of_its_queries(queries: list[str]) -> None:
 
 @pytest.mark.parametrize("name", ["instructions", "reasoning"])
 @given(text=st.text())
+@settings(deadline=None)
 async def test_whatever_a_model_writes_becomes_short_lines(name: StrategyName, text: str) -> None:
     def reply(request: GenerationRequest) -> str:
         return text
