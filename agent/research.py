@@ -20,6 +20,7 @@ from . import planner
 from .clarification import ask_back
 from .dispatch import dispatch
 from .events import ClaimVerified, PlanUpdated, UsageUpdated, Warned
+from .parent_answers import with_answers
 from .plan_keeping import KeptPlan
 from .report import Claim
 from .research_graph import Refusal, ResearchGraph, SubAnswer, SubQuestion
@@ -76,7 +77,13 @@ async def _plan(state: RunState, runtime: Runtime[Toolbox]) -> RunState:
     await box.unpaused()
     refusals: list[Refusal] = []
     try:
-        graph, refusals = await planner.plan(question, box.engine, meant=meant, cancel=box.deadline)
+        graph, refusals = await planner.plan(
+            question,
+            box.engine,
+            meant=meant,
+            planning=box.effort.planning,
+            cancel=box.deadline,
+        )
     except OutputInvalid as error:
         box.emit(Warned(message=f"{error}; the question is researched as a whole"))
         graph = planner.single(question, meant=meant)
@@ -100,6 +107,7 @@ class _Steps:
 
         async def search(node: SubQuestion, parents: list[SubQuestion]) -> SubAnswer:
             thread = f"{state['run_id']}/{node.search_id}"
+            node.asked = with_answers(node, graph)
             return await _search(self._searcher, thread, node, parents, box)
 
         await dispatch(graph, search, plan, box)
@@ -111,10 +119,10 @@ class _Steps:
         """Ask whether something is still missing, where one more question could bring it."""
         box = runtime.context
         plan, graph = await self._current(state)
-        await box.unpaused()
-        await plan.take_edits(graph, box)
+        await plan.heed(graph, box)
         growth = state.get("growth", 0)
-        if _may_grow(graph, growth, box):
+        out_of_rounds = box.deadline.cancelled or growth >= box.effort.growth_rounds
+        if planner.may_grow(graph) and not out_of_rounds:
             growth += 1
             await _grow(graph, plan, box)
         return {"graph": graph.model_dump(mode="json"), "growth": growth}
@@ -122,8 +130,7 @@ class _Steps:
     async def write(self, state: RunState, runtime: Runtime[Toolbox]) -> RunState:
         box = runtime.context
         plan, graph = await self._current(state)
-        await box.unpaused()
-        await plan.take_edits(graph, box)
+        await plan.heed(graph, box)
         if _is_open(graph, box):
             return {"graph": graph.model_dump(mode="json")}
         written = graph.revision
@@ -141,8 +148,7 @@ class _Steps:
         plan, graph = await self._current(state)
         claims = []
         for claim in map(Claim.model_validate, state["claims"]):
-            await box.unpaused()
-            if await plan.take_edits(graph, box):
+            if await plan.heed(graph, box):
                 return {"graph": graph.model_dump(mode="json")}
             checked = await _verdict(claim, state["question"], box)
             box.emit(
@@ -182,20 +188,16 @@ async def _search(
     """Run a searcher from its last checkpoint, if it has one."""
     config: RunnableConfig = {"configurable": {"thread_id": thread}}
     snapshot = await searcher.aget_state(config)
-    known = [(parent.text, parent.answer.text) for parent in parents if parent.answer]
-    start = SearcherState(node_id=node.id, question=node.text, known=known)
+    known = [
+        (parent.asked or parent.text, parent.answer.text) for parent in parents if parent.answer
+    ]
+    start = SearcherState(node_id=node.id, question=node.asked or node.text, known=known)
     state = snapshot.values
     if not snapshot.values or snapshot.next:
         state = await searcher.ainvoke(
             None if snapshot.values else start, config, context=box, durability="sync"
         )
     return SubAnswer.model_validate(state["answer"])
-
-
-def _may_grow(graph: ResearchGraph, growth: int, box: Toolbox) -> bool:
-    stopped = box.deadline.cancelled or growth >= box.effort.growth_rounds
-    finished = graph.answered and not graph.ready()
-    return bool(finished) and not stopped and graph.kind in ("multi-hop", "open")
 
 
 async def _grow(graph: ResearchGraph, plan: KeptPlan, box: Toolbox) -> None:

@@ -18,6 +18,7 @@ from .checkpoints import run_checkpointed
 from .earlier_run import EarlierRun
 from .events import Event, RunFinished, RunStarted, UsageUpdated
 from .metering import MeteredEngine
+from .question_signs import columns_wanted
 from .report import Report
 from .research import RunState, build_research
 from .run_history import RunHistory
@@ -69,7 +70,8 @@ class Researcher:
         self._effort = effort or Effort()
 
     async def run(self, question: str, **options: Unpack[RunOptions]) -> Report:
-        """Research ``question`` to a report.
+        """Research ``question`` to a report; one that asks for facts on each of several things
+        ends in a table, as :meth:`tabulate` makes it.
 
         A budget that runs out ends in a report that says so. What one sub-question suffers is
         named in the report; only what stops the whole run is raised.
@@ -81,7 +83,7 @@ class Researcher:
             ServiceError: the model's endpoint failed before anything was answered.
             StorageError: the disk refused.
         """
-        return await self._go(self._new_run(question), options)
+        return await self._go(self._new_run(question, table=_table_wanted(question)), options)
 
     async def follow_up(self, run_id: str, question: str, **options: Unpack[RunOptions]) -> Report:
         """Research ``question`` as a new run that looks at the pages of an earlier one as well.
@@ -91,7 +93,8 @@ class Researcher:
             RunError: there is no run ``run_id``, or several runs fit it.
         """
         earlier = self._runs.get(run_id).record.run_id
-        return await self._go(self._new_run(question, follows=earlier), options)
+        table = _table_wanted(question)
+        return await self._go(self._new_run(question, table=table, follows=earlier), options)
 
     async def tabulate(
         self, query: str, wishes: TableWishes | None = None, **options: Unpack[RunOptions]
@@ -214,6 +217,11 @@ def checked_question(question: str) -> str:
             remedy="put documents into a folder, ask about them with --corpus FOLDER",
         )
     return question
+
+
+def _table_wanted(question: str) -> TableWishes | None:
+    columns = columns_wanted(question)
+    return TableWishes(columns=columns) if columns else None
 
 
 def _started(record: RunRecord) -> RunStarted:

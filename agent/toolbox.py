@@ -5,7 +5,7 @@ from __future__ import annotations
 import contextlib
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
-from typing import Protocol
+from typing import Literal, Protocol
 
 from ..budget import Budget
 from ..cancellation import Cancellation, unless_cancelled
@@ -18,6 +18,8 @@ from ..settings import READING_TOKENS
 from .events import Event
 from .sources import Source
 from .steering import Clarify, Steering
+
+Planning = Literal["ahead", "grow"]
 
 
 class PageLookup(Protocol):
@@ -34,6 +36,8 @@ class Effort:
     """Pages read for one sub-question in one round."""
     search_rounds: int = 2
     """Rounds of searching for one sub-question until it has an answer."""
+    planning: Planning = "ahead"
+    """Whether a chain of questions is planned as a whole, or one hop at a time from what was read."""
     growth_rounds: int = 2
     """Times that the graph may grow after the first plan."""
     parallel_searchers: int = 4
