@@ -24,6 +24,7 @@ from .parent_answers import with_answers
 from .plan_keeping import KeptPlan
 from .report import Claim
 from .research_graph import Refusal, ResearchGraph, SubAnswer, SubQuestion
+from .same_meaning import merge_same_meaning
 from .searcher import Searcher, SearcherState, build_searcher
 from .toolbox import Toolbox
 from .verifier import verify
@@ -84,6 +85,8 @@ async def _plan(state: RunState, runtime: Runtime[Toolbox]) -> RunState:
             planning=box.effort.planning,
             cancel=box.deadline,
         )
+        if box.embedder is not None:
+            refusals += await merge_same_meaning(graph, box.embedder, cancel=box.deadline)
     except OutputInvalid as error:
         box.emit(Warned(message=f"{error}; the question is researched as a whole"))
         graph = planner.single(question, meant=meant)

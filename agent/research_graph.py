@@ -21,6 +21,7 @@ _WORD = re.compile(r"[\w.]+")
 _ANAPHORA = re.compile(
     r"\b(that|this|those|these|its|they|them|their|he|she|his|her|him)\b", re.IGNORECASE
 )
+_SORT = re.compile(r"\b(?:who|whom|whose|when|where|why)\b", re.IGNORECASE)
 _FILLING_WORDS = (
     "a an the is are was were be do does did of in on at to for by with and or what which who when "
     "where how why it its this that there"
@@ -232,7 +233,13 @@ class ResearchGraph(BaseModel):
 
 
 def same_question(first: str, second: str) -> bool:
-    """Whether two questions share almost all their content words (Jaccard index)."""
+    """Whether two questions share almost all their content words (Jaccard index).
+
+    "When" and "where" of one thing are two questions.
+    """
+    sorts = [set(map(str.casefold, _SORT.findall(text))) for text in (first, second)]
+    if all(sorts) and sorts[0] != sorts[1]:
+        return False
     a, b = content_words(first), content_words(second)
     if not a or not b:
         return False

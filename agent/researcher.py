@@ -24,6 +24,7 @@ from .research import RunState, build_research
 from .run_history import RunHistory
 from .run_report import report_of
 from .run_store import RunFolder, RunRecord, RunStore
+from .same_meaning import SentenceEmbedder
 from .sources import Source
 from .steering import Clarify, Steering
 from .supervision import supervised
@@ -63,11 +64,13 @@ class Researcher:
         pages: PageLookup,
         runs: RunStore,
         effort: Effort | None = None,
+        embedder: SentenceEmbedder | None = None,
     ) -> None:
         self._engine, self._reader = engine, reader
         self._sources, self._pages = tuple(sources), pages
         self._runs = runs
         self._effort = effort or Effort()
+        self._embedder = embedder
 
     async def run(self, question: str, **options: Unpack[RunOptions]) -> Report:
         """Research ``question`` to a report; one that asks for facts on each of several things
@@ -178,6 +181,7 @@ class Researcher:
             deadline=deadline,
             effort=self._effort,
             progress=options.get("progress", silent),
+            embedder=self._embedder,
             steering=options.get("steering") or Steering(),
             clarify=options.get("clarify"),
         )

@@ -16,6 +16,7 @@ from ..runtime.engine import Engine
 from ..runtime.reader import Reader, ReadingBudget
 from ..settings import READING_TOKENS
 from .events import Event
+from .same_meaning import SentenceEmbedder
 from .sources import Source
 from .steering import Clarify, Steering
 
@@ -70,6 +71,8 @@ class Toolbox:
     """Set when the user stops the run or the budget runs out: searchers look at this one."""
     effort: Effort = field(default_factory=Effort)
     progress: Progress = silent
+    embedder: SentenceEmbedder | None = None
+    """Finds sub-questions that ask the same; without one their words are compared."""
     steering: Steering = field(default_factory=Steering)
     clarify: Clarify | None = None
 
