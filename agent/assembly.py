@@ -161,6 +161,7 @@ async def open_researcher(
             runs=open_runs(settings, wishes.runs),
             effort=replace(wishes.effort, reading_tokens=settings.reading_tokens),
             others=others,
+            embedder=embedder,
         )
 
 

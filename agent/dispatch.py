@@ -65,10 +65,10 @@ def _start(
 ) -> asyncio.Task[SubAnswer]:
     node.state = "running"
     box.emit(NodeChanged(span_id=node.id, state="running"))
-    asked, parents = node.model_copy(), graph.parents_of(node)
+    parents = graph.parents_of(node)
 
     async def run() -> SubAnswer:
-        return await tried_twice(lambda: search(asked, parents), "the search", node.id, box)
+        return await tried_twice(lambda: search(node, parents), "the search", node.id, box)
 
     # A fresh context: inside LangGraph's own, a searcher's graph would count as a nested one.
     return asyncio.get_running_loop().create_task(run(), context=contextvars.Context())

@@ -67,3 +67,11 @@ class KeptPlan:
                 box.emit(PlanUpdated(graph=graph))
                 changed = True
         return changed
+
+    async def heed(self, graph: ResearchGraph, box: Toolbox) -> bool:
+        """Take edits, and go on doing so while the run is paused; whether ``graph`` changed."""
+        changed = await self.take_edits(graph, box)
+        while box.steering.paused and not box.deadline.cancelled:
+            await box.unpaused()
+            changed = await self.take_edits(graph, box) or changed
+        return changed

@@ -21,9 +21,11 @@ from .checkpoints import is_finished
 from .clarification import ask_back
 from .dispatch import dispatch
 from .events import PlanUpdated, UsageUpdated, Warned
+from .parent_answers import with_answers
 from .plan_keeping import KeptPlan
 from .report import Claim, Findings
 from .research_graph import Refusal, ResearchGraph, SubAnswer, SubQuestion
+from .same_meaning import merge_same_meaning
 from .searcher import Searcher, SearcherState, build_searcher
 from .toolbox import Toolbox
 from .write_up import checked, conclusions, written_up
@@ -77,7 +79,15 @@ async def _plan(state: RunState, runtime: Runtime[Toolbox]) -> RunState:
     await box.unpaused()
     refusals: list[Refusal] = []
     try:
-        graph, refusals = await planner.plan(question, box.engine, meant=meant, cancel=box.deadline)
+        graph, refusals = await planner.plan(
+            question,
+            box.engine,
+            meant=meant,
+            planning=box.effort.planning,
+            cancel=box.deadline,
+        )
+        if box.embedder is not None:
+            refusals += await merge_same_meaning(graph, box.embedder, cancel=box.deadline)
     except OutputInvalid as error:
         box.emit(Warned(message=f"{error}; the question is researched as a whole"))
         graph = planner.single(question, meant=meant)
@@ -101,6 +111,7 @@ class _Steps:
 
         async def search(node: SubQuestion, parents: list[SubQuestion]) -> SubAnswer:
             thread = f"{state['run_id']}/{node.search_id}"
+            node.asked = with_answers(node, graph)
             return await _search(self._searcher, thread, node, parents, box)
 
         await dispatch(graph, search, plan, box)
@@ -112,10 +123,10 @@ class _Steps:
         """Ask whether something is still missing, where one more question could bring it."""
         box = runtime.context
         plan, graph = await self._current(state)
-        await box.unpaused()
-        await plan.take_edits(graph, box)
+        await plan.heed(graph, box)
         growth = state.get("growth", 0)
-        if _may_grow(graph, growth, box):
+        out_of_rounds = box.deadline.cancelled or growth >= box.effort.growth_rounds
+        if planner.may_grow(graph) and not out_of_rounds:
             growth += 1
             await _grow(graph, plan, box)
         return {"graph": graph.model_dump(mode="json"), "growth": growth}
@@ -123,8 +134,7 @@ class _Steps:
     async def write(self, state: RunState, runtime: Runtime[Toolbox]) -> RunState:
         box = runtime.context
         plan, graph = await self._current(state)
-        await box.unpaused()
-        await plan.take_edits(graph, box)
+        await plan.heed(graph, box)
         if _is_open(graph, box):
             return {"graph": graph.model_dump(mode="json")}
         revision = graph.revision
@@ -142,8 +152,7 @@ class _Steps:
         plan, graph = await self._current(state)
         outcomes = []
         for claim in map(Claim.model_validate, state["claims"]):
-            await box.unpaused()
-            if await plan.take_edits(graph, box):
+            if await plan.heed(graph, box):
                 return {"graph": graph.model_dump(mode="json")}
             outcomes.append(await checked(claim, state["question"], box))
         findings = Findings.model_validate(state["findings"])
@@ -188,8 +197,10 @@ async def _search(
     """
     config: RunnableConfig = {"configurable": {"thread_id": thread}}
     snapshot = await searcher.aget_state(config)
-    known = [(parent.text, parent.answer.text) for parent in parents if parent.answer]
-    start = SearcherState(node_id=node.id, question=node.text, known=known)
+    known = [
+        (parent.asked or parent.text, parent.answer.text) for parent in parents if parent.answer
+    ]
+    start = SearcherState(node_id=node.id, question=node.asked or node.text, known=known)
     state = snapshot.values
     if not is_finished(snapshot):
         try:
@@ -205,12 +216,6 @@ async def _search(
                 message = f"{error}; the answer of an earlier round stands"
                 box.emit(Warned(span_id=node.id, message=message))
     return SubAnswer.model_validate(state["answer"])
-
-
-def _may_grow(graph: ResearchGraph, growth: int, box: Toolbox) -> bool:
-    stopped = box.deadline.cancelled or growth >= box.effort.growth_rounds
-    finished = graph.answered and not graph.ready()
-    return bool(finished) and not stopped and graph.kind in ("multi-hop", "open")
 
 
 async def _grow(graph: ResearchGraph, plan: KeptPlan, box: Toolbox) -> None:

@@ -9,6 +9,7 @@ from typing import Literal
 from pydantic import BaseModel, ConfigDict, Field
 
 from ..evidence import Evidence
+from .intent import Intent
 
 NodeState = Literal["waiting", "running", "answered", "unanswered", "failed"]
 QuestionKind = Literal["fact", "comparison", "list", "multi-hop", "open"]
@@ -20,43 +21,12 @@ _WORD = re.compile(r"[\w.]+")
 _ANAPHORA = re.compile(
     r"\b(that|this|those|these|its|they|them|their|he|she|his|her|him)\b", re.IGNORECASE
 )
-_FILLERS = frozenset(
-    [
-        "a",
-        "an",
-        "the",
-        "is",
-        "are",
-        "was",
-        "were",
-        "be",
-        "do",
-        "does",
-        "did",
-        "of",
-        "in",
-        "on",
-        "at",
-        "to",
-        "for",
-        "by",
-        "with",
-        "and",
-        "or",
-        "what",
-        "which",
-        "who",
-        "when",
-        "where",
-        "how",
-        "why",
-        "it",
-        "its",
-        "this",
-        "that",
-        "there",
-    ]
+_SORT = re.compile(r"\b(?:who|whom|whose|when|where|why)\b", re.IGNORECASE)
+_FILLING_WORDS = (
+    "a an the is are was were be do does did of in on at to for by with and or what which who when "
+    "where how why it its this that there"
 )
+_FILLERS = frozenset(_FILLING_WORDS.split())
 
 
 class CitedClaim(BaseModel):
@@ -111,6 +81,8 @@ class SubQuestion(BaseModel):
     state: NodeState = "waiting"
     attempt: int = 0
     """How often it was sent back to be searched anew."""
+    asked: str = ""
+    """The text as it was searched, with the answers of its parents in it."""
     answer: SubAnswer | None = None
     error: str | None = None
     error_kind: str | None = None
@@ -129,6 +101,7 @@ class SubQuestion(BaseModel):
         """Forget what was found: the question waits to be searched anew."""
         self.state, self.attempt = "waiting", self.attempt + 1
         self.answer = self.error = self.error_kind = None
+        self.asked = ""
 
 
 class Proposal(BaseModel):
@@ -162,6 +135,9 @@ class ResearchGraph(BaseModel):
     kind: QuestionKind = "open"
     meant: str = ""
     """What the person said the question means, when asked back."""
+    intent: Intent = Intent()
+    remark: str = ""
+    """What is to be said in place of an answer, where there is nothing to search."""
     nodes: list[SubQuestion] = Field(default_factory=list)
     last_number: int = 0
     """The number in the newest id."""
@@ -223,7 +199,7 @@ class ResearchGraph(BaseModel):
 
     def why_not(self, text: str, *, instead_of: str = "") -> str | None:
         """What speaks against asking ``text``, in place of a node or beside all of them."""
-        if not _words(text):
+        if not content_words(text):
             return "it is empty"
         for node in self.nodes:
             if node.id != instead_of and same_question(node.text, text):
@@ -253,6 +229,10 @@ class ResearchGraph(BaseModel):
             if not wanted and number > 1 and _ANAPHORA.search(proposal.question):
                 wanted = dict.fromkeys([number - 1])
             unknown = [need for need in wanted if need not in ids]
+            if named and not ids.keys() & set(named):
+                reason = "what it builds on is not in the plan"
+                refusals.append(Refusal(proposal=proposal.question, reason=reason))
+                continue
             if unknown:
                 reason = f"it needs {unknown}, which do not come before it; those needs are dropped"
                 refusals.append(Refusal(proposal=proposal.question, reason=reason))
@@ -266,14 +246,21 @@ class ResearchGraph(BaseModel):
 
 
 def same_question(first: str, second: str) -> bool:
-    """Whether two questions share almost all their content words (Jaccard index)."""
-    a, b = _words(first), _words(second)
+    """Whether two questions share almost all their content words (Jaccard index).
+
+    "When" and "where" of one thing are two questions.
+    """
+    sorts = [set(map(str.casefold, _SORT.findall(text))) for text in (first, second)]
+    if all(sorts) and sorts[0] != sorts[1]:
+        return False
+    a, b = content_words(first), content_words(second)
     if not a or not b:
         return False
     return len(a & b) / len(a | b) >= _SAME_QUESTION
 
 
-def _words(text: str) -> frozenset[str]:
+def content_words(text: str) -> frozenset[str]:
+    """Words that say what a text is about, in lower case; all of them where there are no others."""
     words = [word.strip(".").casefold() for word in _WORD.findall(text)]
     content: Iterable[str] = (word for word in words if word and word not in _FILLERS)
     return frozenset(content) or frozenset(word for word in words if word)

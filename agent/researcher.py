@@ -19,12 +19,14 @@ from .earlier_run import EarlierRun
 from .events import Event, RunFinished, RunStarted, UsageUpdated
 from .journal import journaled
 from .metering import MeteredEngine
+from .question_signs import columns_wanted
 from .report import Report
 from .research import RunState, build_research
 from .routing import learn_score, routed
 from .run_history import RunHistory
 from .run_report import report_of
 from .run_store import RunFolder, RunRecord, RunStore
+from .same_meaning import SentenceEmbedder
 from .sources import Source
 from .steering import Clarify, Steering
 from .supervision import supervised
@@ -68,14 +70,17 @@ class Researcher:
         runs: RunStore,
         effort: Effort | None = None,
         others: Sequence[Engine] = (),
+        embedder: SentenceEmbedder | None = None,
     ) -> None:
         self._engines, self._reader = (engine, *others), reader
         self._sources, self._pages = tuple(sources), pages
         self._runs = runs
         self._effort = effort or Effort()
+        self._embedder = embedder
 
     async def run(self, question: str, **options: Unpack[RunOptions]) -> Report:
-        """Research ``question`` to a report.
+        """Research ``question`` to a report; one that asks for facts on each of several things
+        ends in a table, as :meth:`tabulate` makes it.
 
         A budget that runs out ends in a report that says so. What one sub-question suffers is
         named in the report; only what stops the whole run is raised.
@@ -87,7 +92,8 @@ class Researcher:
             ServiceError: the model's endpoint failed before anything was answered.
             StorageError: the disk refused.
         """
-        return await self._go(await self._new_run(question), options)
+        table = _table_wanted(question)
+        return await self._go(await self._new_run(question, table=table), options)
 
     async def follow_up(self, run_id: str, question: str, **options: Unpack[RunOptions]) -> Report:
         """Research ``question`` as a new run that looks at the pages of an earlier one as well.
@@ -97,7 +103,8 @@ class Researcher:
             RunError: there is no run ``run_id``, or several runs fit it.
         """
         earlier = self._runs.get(run_id).record.run_id
-        return await self._go(await self._new_run(question, follows=earlier), options)
+        table = _table_wanted(question)
+        return await self._go(await self._new_run(question, table=table, follows=earlier), options)
 
     async def tabulate(
         self, query: str, wishes: TableWishes | None = None, **options: Unpack[RunOptions]
@@ -195,6 +202,7 @@ class Researcher:
             effort=self._effort,
             today=record.started_at.date(),
             progress=options.get("progress", silent),
+            embedder=self._embedder,
             steering=options.get("steering") or Steering(),
             clarify=options.get("clarify"),
         )
@@ -241,6 +249,11 @@ def checked_question(question: str) -> str:
             remedy="put documents into a folder, ask about them with --corpus FOLDER",
         )
     return question
+
+
+def _table_wanted(question: str) -> TableWishes | None:
+    columns = columns_wanted(question)
+    return TableWishes(columns=columns) if columns else None
 
 
 def _say_finished(folder: RunFolder, report: Report) -> None:

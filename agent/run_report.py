@@ -30,6 +30,8 @@ def report_of(
         raise RunError("the run ended before it had written anything", remedy="ask again")
     state = cast(RunState, values)
     graph = ResearchGraph.model_validate(state["graph"])
+    if graph.remark and not graph.nodes:
+        return _remark(record, graph, box)
     claims = tuple(Claim.model_validate(claim) for claim in state["claims"])
     findings = Findings.model_validate(state.get("findings", {}))
     status = _status(graph, claims, out_of_budget=box.deadline.cancelled)
@@ -62,6 +64,23 @@ def report_of(
         finished_at=datetime.now(UTC),
     )
     return report.model_copy(update={"markdown": markdown_of(report)})
+
+
+def _remark(record: RunRecord, graph: ResearchGraph, box: Toolbox) -> Report:
+    """The report of a question that there was nothing to search for."""
+    return Report(
+        run_id=record.run_id,
+        status="complete",
+        question=record.question,
+        markdown=f"{graph.remark}\n",
+        claims=(),
+        open_questions=(),
+        usage=box.budget.usage,
+        model=record.model,
+        reader=record.reader,
+        started_at=record.started_at,
+        finished_at=datetime.now(UTC),
+    )
 
 
 def _unread(graph: ResearchGraph, history: RunHistory, box: Toolbox) -> list[Citation]:

@@ -19,8 +19,11 @@ from ..settings import READING_TOKENS
 from .events import Event
 from .rewriting.strategy import StrategyName
 from .routing import Routing
+from .same_meaning import SentenceEmbedder
 from .sources import Source
 from .steering import Clarify, Steering
+
+Planning = Literal["ahead", "grow"]
 
 
 class PageLookup(Protocol):
@@ -37,6 +40,8 @@ class Effort:
     """Pages read for one sub-question in one round."""
     search_rounds: int = 2
     """Rounds of searching for one sub-question until it has an answer."""
+    planning: Planning = "ahead"
+    """Whether a chain of questions is planned as a whole, or one hop at a time from what was read."""
     growth_rounds: int = 2
     """Times that the graph may grow after the first plan."""
     parallel_searchers: int = 4
@@ -120,6 +125,8 @@ class Toolbox:
     today: date = field(default_factory=lambda: datetime.now(UTC).date())
     """The day on which the question was asked, whenever the run is resumed or replayed."""
     progress: Progress = silent
+    embedder: SentenceEmbedder | None = None
+    """Finds sub-questions that ask the same; without one their words are compared."""
     steering: Steering = field(default_factory=Steering)
     clarify: Clarify | None = None
 

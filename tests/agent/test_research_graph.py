@@ -96,3 +96,9 @@ def test_any_plan_gives_an_acyclic_graph_that_can_be_worked_off(plan: list[Propo
             node.state = "answered"
     assert all(node.settled for node in graph.nodes)
     assert ResearchGraph.model_validate_json(graph.model_dump_json()) == graph
+
+
+def test_when_and_where_of_one_thing_are_two_questions() -> None:
+    assert not same_question("When was the mayor born?", "Where was the mayor born?")
+    assert same_question("Who is the mayor of Alder?", "Who was mayor of Alder?")
+    assert same_question("mayor of Alder", "Who is the mayor of Alder?")
