@@ -75,7 +75,7 @@ class Parts:
 @asynccontextmanager
 async def open_researcher(
     wishes: Wishes,
-    parts: Parts = Parts(),  # noqa: B008 - frozen
+    parts: Parts = Parts(),
     *,
     cancel: Cancellation,
     progress: Progress,

@@ -50,6 +50,14 @@ class Researcher:
         self._runs = runs
         self._effort = effort or Effort()
 
+    @property
+    def reader(self) -> Reader:
+        return self._reader
+
+    @property
+    def sources(self) -> tuple[Source, ...]:
+        return self._sources
+
     async def run(
         self,
         question: str,
