@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import csv
 import io
-from html import escape
 from typing import TYPE_CHECKING, Any
 
 from markdown_it import MarkdownIt
@@ -20,21 +19,12 @@ CLAIM_COLUMNS = ("claim", "verdict", "url", "title", "quote", "page_id", "start"
 
 
 def html_fragment(report: Report) -> str:
-    """The report's Markdown as HTML, without a page around it; no markup of a stranger's."""
+    """The report's Markdown as HTML for a notebook, without a page around it.
+
+    Markup of strangers is shown, never followed.
+    """
     markdown = MarkdownIt("commonmark", {"html": False}).enable("table")
     return str(markdown.render(report.markdown))
-
-
-def html_page(report: Report) -> str:
-    """The report as a page of its own, which loads nothing."""
-    return f"""<!doctype html>
-<html><head><meta charset="utf-8"><title>{escape(report.question)}</title>
-<meta http-equiv="Content-Security-Policy" content="default-src 'none'; style-src 'unsafe-inline'">
-<style>body {{ font: 16px/1.6 system-ui, sans-serif; max-width: 46rem; margin: 2rem auto; }}</style>
-</head><body>
-<h1>{escape(report.question)}</h1>
-{html_fragment(report)}</body></html>
-"""
 
 
 def csv_text(report: Report) -> str:

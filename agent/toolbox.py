@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import contextlib
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
-from typing import Protocol
+from typing import Literal, Protocol
 
 from ..budget import Budget
-from ..cancellation import Cancellation
+from ..cancellation import Cancellation, unless_cancelled
+from ..errors import Cancelled
 from ..evidence import Page
 from ..progress import Progress, silent
 from ..runtime.engine import Engine
@@ -15,6 +17,9 @@ from ..runtime.reader import Reader, ReadingBudget
 from ..settings import READING_TOKENS
 from .events import Event
 from .sources import Source
+from .steering import Clarify, Steering
+
+Planning = Literal["ahead", "grow"]
 
 
 class PageLookup(Protocol):
@@ -31,6 +36,8 @@ class Effort:
     """Pages read for one sub-question in one round."""
     search_rounds: int = 2
     """Rounds of searching for one sub-question until it has an answer."""
+    planning: Planning = "ahead"
+    """Whether a chain of questions is planned as a whole, or one hop at a time from what was read."""
     growth_rounds: int = 2
     """Times that the graph may grow after the first plan."""
     parallel_searchers: int = 4
@@ -63,3 +70,18 @@ class Toolbox:
     """Set when the user stops the run or the budget runs out: searchers look at this one."""
     effort: Effort = field(default_factory=Effort)
     progress: Progress = silent
+    steering: Steering = field(default_factory=Steering)
+    clarify: Clarify | None = None
+
+    async def unpaused(self) -> None:
+        """Return once the run is not paused, or its deadline is set; the wait costs no time.
+
+        Edits end the wait as well, so that they are answered while the run is paused.
+        """
+        seen = self.steering.changes
+        if not self.steering.paused or self.steering.has_edits:
+            return
+        with self.budget.clock_stopped(), contextlib.suppress(Cancelled):
+            while self.steering.paused and not self.steering.has_edits:
+                await unless_cancelled(self.steering.changed(seen), self.deadline)
+                seen = self.steering.changes

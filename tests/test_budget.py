@@ -30,3 +30,17 @@ def test_no_limits_never_end() -> None:
     budget.charge(prompt_tokens=10**9, pages=10**6, money=1e6)
     assert budget.exhausted is None
     assert budget.remaining_seconds is None
+
+
+def test_time_that_the_run_waits_for_a_person_is_not_counted() -> None:
+    now = 0.0
+    budget = Budget(Limits(seconds=10), clock=lambda: now)
+    now = 4.0
+    with budget.clock_stopped():
+        now = 100.0
+        assert budget.usage.seconds == 4
+        assert budget.exhausted is None
+    now = 103.0
+    assert budget.usage.seconds == 7
+    budget.limits = Limits(seconds=7)
+    assert budget.exhausted == "7 seconds are up"

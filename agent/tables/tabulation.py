@@ -17,7 +17,7 @@ from langgraph.runtime import Runtime
 
 from ...errors import Cancelled, OutputInvalid, PromptTooLong, SearchError
 from ...evidence import Page
-from ..events import CellsFilled, RowsFound, TablePlanned, UsageUpdated, Warned
+from ..events import CellsFilled, PlanEdited, RowsFound, TablePlanned, UsageUpdated, Warned
 from ..query_rewriting import rewrite_queries
 from ..reading import read_pages
 from ..research_graph import same_question
@@ -89,6 +89,7 @@ def _until_the_deadline(step: Step) -> Any:
 
     async def node(state: TableState, runtime: Runtime[Toolbox]) -> TableState:
         box = runtime.context
+        await _unpaused(box)
         try:
             changes = await step(state, box)
         except Cancelled:
@@ -98,6 +99,16 @@ def _until_the_deadline(step: Step) -> Any:
         return changes
 
     return node
+
+
+async def _unpaused(box: Toolbox) -> None:
+    """Return once the run is not paused; edits are refused, since there is nothing to edit."""
+    while True:
+        for edit in box.steering.take_edits():
+            box.emit(PlanEdited(edit=edit, refused="a table has no plan to edit"))
+        await box.unpaused()
+        if not box.steering.has_edits:
+            return
 
 
 async def _plan(state: TableState, runtime: Runtime[Toolbox]) -> TableState:

@@ -110,6 +110,10 @@ class Settings(BaseSettings):
     """Disk for pages; those not used for longest go, but none that a run or a corpus needs."""
     allow_hosts: Names = ()
     """Private hosts (``host`` or ``host:port``) that may be fetched all the same."""
+    theme: str = "textual-dark"
+    """Colours of the terminal application, by the theme's name."""
+    keymap: dict[str, str] = Field(default_factory=dict)
+    """Other keys for actions of the terminal application, by the action's id."""
 
     @classmethod
     def settings_customise_sources(

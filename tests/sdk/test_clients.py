@@ -11,7 +11,8 @@ from pathlib import Path
 
 import pytest
 
-from leadline import AsyncLeadline, Cancellation, Leadline, Limits, Page
+from leadline import AsyncLeadline, Cancellation, Leadline, Limits, Page, Report, Steering
+from leadline.agent.steering import AddQuestion
 from leadline.cancellation import unless_cancelled
 from leadline.errors import Cancelled, ConfigError, InputError, RunError
 from leadline.runtime.engine import Generation, GenerationRequest, TextDelta
@@ -201,7 +202,7 @@ def test_twenty_runs_at_once_are_apart_and_leave_nothing(
             if number % 2 == 0:
                 assert isinstance(outcome, asyncio.CancelledError)
             else:
-                assert not isinstance(outcome, BaseException), outcome
+                assert isinstance(outcome, Report), outcome
                 assert outcome.question == questions[number]
                 assert ANSWER in outcome.markdown
         assert asyncio.all_tasks() == {asyncio.current_task()}
@@ -219,3 +220,21 @@ async def test_pages_of_ones_own_are_read(awaited: Callable[..., AsyncLeadline])
         assert isinstance(page, Page)
         with pytest.raises(InputError):
             await lead.read([page], "?")
+
+
+def test_a_plan_is_edited_while_it_is_worked_on(blocking: Callable[..., Leadline]) -> None:
+    steering = Steering()
+    steering.edit(AddQuestion(text="How many berths does the harbour of Port Alder have?"))
+    with blocking() as lead, lead.stream(QUESTION, steering=steering) as events:
+        edits = [event for event in events if event.kind == "plan.edited"]
+    assert [edit.refused for edit in edits] == [""]
+
+
+def test_a_question_is_asked_on_the_pages_of_an_earlier_run(
+    blocking: Callable[..., Leadline],
+) -> None:
+    with blocking() as lead:
+        first = lead.run(QUESTION)
+        second = lead.follow_up(first.run_id, "How many berths does the harbour have?")
+    assert second.run_id != first.run_id
+    assert second.claims

@@ -19,9 +19,11 @@ from .research_options import check_options, research_options
     type=click.Path(path_type=Path, dir_okay=True),
     help="Write the report to this file instead of stdout.",
 )
+@click.option("--no-clarify", is_flag=True, help="Never ask back what the question means.")
 @research_options
 def ask(
     question: tuple[str, ...],
+    no_clarify: bool,
     corpora: tuple[str, ...],
     no_web: bool,
     web: bool,
@@ -36,7 +38,9 @@ def ask(
     """Research QUESTION and print a report in which every claim is cited.
 
     The question comes from the arguments or, without them, from stdin. Corpora alone are searched
-    when any is given, and the web otherwise; --web searches both.
+    when any is given, and the web otherwise; --web searches both. At a terminal, a question that
+    can be meant in several ways is asked back once, unless --no-clarify, --json, --jsonl or --quiet
+    is given.
     """
     check_options(corpora=corpora, no_web=no_web, web=web, as_json=as_json, as_jsonl=as_jsonl)
     if as_jsonl and output:
@@ -45,10 +49,12 @@ def ask(
     from ..agent.researcher import checked_question
     from ..budget import Limits
     from ..settings import load_settings
+    from .clarifying import interactive, person_at_the_terminal
     from .research_session import Presentation, research
 
     text = checked_question(question_text(question))
     settings = load_settings(model=model, reader=reader, seconds=seconds)
+    asks_back = interactive() and not (no_clarify or as_json or as_jsonl or quiet)
     return research(
         Wishes(settings=settings, corpora=corpora, web=web or not (no_web or corpora)),
         lambda researcher, cancel, on_event, progress: researcher.run(
@@ -57,6 +63,7 @@ def ask(
             cancel=cancel,
             on_event=on_event,
             progress=progress,
+            clarify=person_at_the_terminal(progress) if asks_back else None,
         ),
         Presentation(as_json=as_json, as_jsonl=as_jsonl, output=output, quiet=quiet),
     )

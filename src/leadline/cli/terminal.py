@@ -15,8 +15,8 @@ import click
 
 from ..errors import InputError
 from ..progress import Progress, silent
+from ..safe_text import safe_text
 from ..storage import write_atomically
-from .safe_text import safe_text
 
 if TYPE_CHECKING:
     from rich.console import Console
@@ -105,17 +105,30 @@ def progress_bars(*, quiet: bool = False) -> Iterator[Progress]:
         yield _BarProgress(bars)
 
 
+@contextlib.contextmanager
+def undisturbed(progress: Progress) -> Iterator[None]:
+    """Nothing of ``progress`` is drawn inside, so that a person can type."""
+    bars = progress.bars if isinstance(progress, _BarProgress) else None
+    if bars is not None:
+        bars.stop()
+    try:
+        yield
+    finally:
+        if bars is not None:
+            bars.start()
+
+
 class _BarProgress:
     def __init__(self, bars: Bars) -> None:
-        self._bars = bars
+        self.bars = bars
         self._tasks: dict[str, TaskID] = {}
         self._lock = threading.Lock()
 
     def __call__(self, task: str, done: int, total: int | None, unit: str) -> None:
         with self._lock:
             if task not in self._tasks:
-                self._tasks[task] = self._bars.add_task(task, total=total, amount="")
-            self._bars.update(
+                self._tasks[task] = self.bars.add_task(task, total=total, amount="")
+            self.bars.update(
                 self._tasks[task], completed=done, total=total, amount=amount(done, total, unit)
             )
 

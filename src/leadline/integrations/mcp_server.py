@@ -114,8 +114,8 @@ def build_server(lead: AsyncLeadline) -> MCPServer[None]:
 
     for tool in (research, table):
         tool.__annotations__["context"] = Context
-    for tool in (research, table, read, search):
-        server.add_tool(tool)
+    for each in (research, table, read, search):
+        server.add_tool(each)
     return server
 
 

@@ -10,6 +10,7 @@ from dataclasses import replace
 from types import TracebackType
 from typing import Any, Self, TypeVar, Unpack
 
+from ..agent import researcher as agent_researcher
 from ..agent.assembly import Parts, Wishes, open_embedder, open_kept_reader, open_researcher
 from ..agent.events import Event, Warned
 from ..agent.report import Report
@@ -161,6 +162,17 @@ class AsyncLeadline:
 
         return AsyncEventStream(start)
 
+    async def follow_up(self, run_id: str, question: str, **options: Unpack[RunOptions]) -> Report:
+        """Research ``question`` as a run of its own over the pages of an earlier one as well.
+
+        They are kept with what was read of them, so that this costs little.
+        Raises as :meth:`run` does, and:
+            RunError: there is no run ``run_id``, or several fit.
+        """
+        return await self._run(
+            lambda researcher, common: researcher.follow_up(run_id, question, **common), options
+        )
+
     async def table(
         self,
         query: str,
@@ -278,7 +290,7 @@ class AsyncLeadline:
 
     async def _run(
         self,
-        begin: Callable[[Researcher, dict[str, Any]], Awaitable[Report]],
+        begin: Callable[[Researcher, agent_researcher.RunOptions], Awaitable[Report]],
         options: RunOptions,
     ) -> Report:
         told = [each for each in (self._on_event, options.get("on_event")) if each is not None]
@@ -290,15 +302,14 @@ class AsyncLeadline:
 
         async def work(stop: Cancellation) -> Report:
             researcher = await self._open(stop)
-            common: dict[str, Any] = {
+            common: agent_researcher.RunOptions = {
                 "limits": options.get("limits") or Limits(seconds=self._settings.seconds),
                 "cancel": stop,
                 "on_event": on_event,
                 "progress": self._progress,
+                "steering": options.get("steering"),
+                "clarify": options.get("clarify"),
             }
-            for name in ("steering", "clarify"):
-                if options.get(name) is not None:
-                    common[name] = options[name]
             return await begin(researcher, common)
 
         return await self._supervised(work, options.get("cancel"))

@@ -92,6 +92,10 @@ class Leadline:
         """
         return EventStream(self._client.stream(question, **_asynchronous(options)), self._thread)
 
+    def follow_up(self, run_id: str, question: str, **options: Unpack[SyncRunOptions]) -> Report:
+        """See :meth:`leadline.AsyncLeadline.follow_up`."""
+        return self._thread.run(self._client.follow_up(run_id, question, **_asynchronous(options)))
+
     def table(
         self,
         query: str,

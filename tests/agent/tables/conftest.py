@@ -78,14 +78,14 @@ async def tabulator(tmp_path: Path, store: PageStore, runs: RunStore) -> Callabl
     corpus = CorpusCatalogue(store=store).add("alderland", str(folder), embeddings=False)
     await corpus.update(cancel=Cancellation())
 
-    def make(engine: Engine, **effort: int) -> Researcher:
+    def make(engine: Engine, *, parallel_searchers: int = 4, table_rounds: int = 3) -> Researcher:
         return Researcher(
             engine=engine,
             reader=FirstStageReader(HybridRanker(None)),
             sources=[CorpusSource(corpus)],
             pages=store,
             runs=runs,
-            effort=Effort(**effort),
+            effort=Effort(parallel_searchers=parallel_searchers, table_rounds=table_rounds),
         )
 
     return make

@@ -7,10 +7,18 @@ from collections.abc import Callable
 
 import pytest
 
-from leadline.agent.events import CellsFilled, Event, RowsFound, TablePlanned
+from leadline.agent.events import (
+    CellsFilled,
+    Event,
+    LimitsChanged,
+    PlanEdited,
+    RowsFound,
+    TablePlanned,
+)
 from leadline.agent.report import Report
 from leadline.agent.researcher import Researcher
 from leadline.agent.run_store import RunStore
+from leadline.agent.steering import DropQuestion, Steering
 from leadline.agent.tables.schema import TableWishes
 from leadline.agent.tables.wide_table import WideTable
 from leadline.budget import Limits
@@ -65,6 +73,29 @@ async def test_tables_of_pages_become_one_with_a_span_for_every_cell(
     assert filled == sorted(filled)
     assert filled[-1] == 11
     assert Report.model_validate_json(report.model_dump_json()) == report
+
+
+async def test_a_question_that_asks_for_columns_ends_in_a_table_by_itself(
+    tabulator: Tabulator, runs: RunStore
+) -> None:
+    report = await tabulator(ScriptedEngine(respond=answers)).run(QUERY)
+    assert len(values(table_of(report))) == 4
+    assert runs.get(report.run_id).record.table is not None
+
+
+async def test_a_table_has_no_plan_to_edit_but_its_limits_can_change(tabulator: Tabulator) -> None:
+    steering = Steering()
+    steering.edit(DropQuestion(node_id="q1"))
+    steering.set_limits(Limits(pages=500))
+    events: list[Event] = []
+    report = await tabulator(ScriptedEngine(respond=answers)).tabulate(
+        QUERY, steering=steering, on_event=events.append
+    )
+    assert len(table_of(report).rows) == 4
+    assert [event.refused != "" for event in events if isinstance(event, PlanEdited)] == [True]
+    assert [event.limits for event in events if isinstance(event, LimitsChanged)] == [
+        Limits(pages=500)
+    ]
 
 
 async def test_a_narrower_table_beside_the_one_that_fits_adds_no_rows(
