@@ -27,7 +27,7 @@ def server(documents: Path, *arguments: str) -> StdioServerParameters:
 async def test_the_four_tools_answer_and_tell_their_progress(documents: Path) -> None:
     told: list[str] = []
 
-    async def progress(done: float, total: float | None, message: str | None) -> None:
+    async def tell(progress: float, total: float | None, message: str | None) -> None:
         told.append(message or "")
 
     async with Client(stdio_client(server(documents))) as client:
@@ -37,7 +37,7 @@ async def test_the_four_tools_answer_and_tell_their_progress(documents: Path) ->
             "read", {"source": str(documents / "ferry.md"), "question": "When does it leave?"}
         )
         answered = await client.call_tool(
-            "research", {"question": QUESTION}, progress_callback=progress
+            "research", {"question": QUESTION}, progress_callback=tell
         )
         failed = await client.call_tool("read", {"source": "nowhere", "question": "What?"})
     assert set(tools) == {"research", "table", "read", "search"}

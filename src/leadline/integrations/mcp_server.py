@@ -18,6 +18,7 @@ from ..agent.events import Event
 from ..budget import Limits
 from ..extras import import_extra
 from ..sdk.async_client import AsyncLeadline
+from .event_messages import message_of
 
 if TYPE_CHECKING:
     from mcp.server.mcpserver import MCPServer
@@ -130,7 +131,7 @@ class _Watch:
 
     def tell(self, event: Event) -> None:
         """Take an event, from any thread."""
-        if message := _message(event):
+        if message := message_of(event):
             self._loop.call_soon_threadsafe(self._queue, message)
 
     async def finish(self) -> None:
@@ -148,29 +149,6 @@ class _Watch:
         if before is not None:
             await before
         await self._context.report_progress(count, None, message)
-
-
-def _message(event: Event) -> str:
-    """What a person would want to know of an event; empty for the rest."""
-    match event.kind:
-        case "plan.updated":
-            return "plan: " + "; ".join(node.text for node in event.graph.nodes)
-        case "search.finished":
-            return f"{event.found} pages in {event.source} for “{event.query}”"
-        case "reading.finished":
-            return f"read {event.pages} pages"
-        case "node.changed":
-            return (
-                "" if event.state == "running" else f"{event.state}: {event.answer or event.error}"
-            )
-        case "rows.found":
-            return f"{event.rows} rows"
-        case "cells.filled":
-            return f"{event.filled} of {event.cells} cells"
-        case "warning":
-            return event.message
-        case _:
-            return ""
 
 
 def _limits(lead: AsyncLeadline, seconds: float | None) -> Limits:
