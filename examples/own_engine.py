@@ -60,6 +60,7 @@ class RuleEngine:
             "statements": {"statements": [_statement(prompt, "notes")]},
             "supported": {"supported": True},
             "enough": {"enough": True, "question": ""},
+            "clear": {"clear": True, "question": "", "choices": []},
             "queries": {"queries": []},
         }
         return next(reply for name, reply in replies.items() if name in properties)
