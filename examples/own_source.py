@@ -52,7 +52,12 @@ def main() -> None:
     database.execute("CREATE TABLE notes (id INTEGER PRIMARY KEY, text TEXT)")
     database.executemany(
         "INSERT INTO notes (text) VALUES (?)",
-        [("The harbour of Port Alder was opened in 1902.",), ("The ferry leaves at 07:30.",)],
+        [
+            ("The harbour of Port Alder was opened in 1902.",),
+            ("The ferry leaves at 07:30.",),
+            ("The mayor took office in 2019.",),
+            ("A berth is let for 40 a night.",),
+        ],
     )
     notes = Notes(database)
     with Leadline(sources=[notes], engine=RuleEngine(), reader="none", embedder="none") as lead:
