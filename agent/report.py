@@ -130,8 +130,10 @@ class Report(_Value):
         return self.markdown
 
     def to_html(self) -> str:
-        """The report as an HTML page of its own, which loads nothing."""
-        return report_forms.html_page(self)
+        """The report as an HTML page of its own, which loads nothing and runs no script."""
+        from .exports.formats import exported
+
+        return exported(self, "html").decode()
 
     def to_csv(self) -> str:
         """The table where there is one; otherwise the claims, a row for each citation."""

@@ -19,17 +19,12 @@ CLAIM_COLUMNS = ("claim", "verdict", "url", "title", "quote", "page_id", "start"
 
 
 def html_fragment(report: Report) -> str:
-    """The report's Markdown as HTML, without a page around it; no markup of a stranger's."""
+    """The report's Markdown as HTML for a notebook, without a page around it.
+
+    Markup of strangers is shown, never followed.
+    """
     markdown = MarkdownIt("commonmark", {"html": False}).enable("table")
     return str(markdown.render(report.markdown))
-
-
-def html_page(report: Report) -> str:
-    """The report as a page of its own, which loads nothing."""
-    # The exports know reports, and a report its forms.
-    from .exports.formats import exported
-
-    return exported(report, "html").decode()
 
 
 def csv_text(report: Report) -> str:

@@ -78,6 +78,14 @@ class Researcher:
         self._effort = effort or Effort()
         self._embedder = embedder
 
+    @property
+    def reader(self) -> Reader:
+        return self._reader
+
+    @property
+    def sources(self) -> tuple[Source, ...]:
+        return self._sources
+
     async def run(self, question: str, **options: Unpack[RunOptions]) -> Report:
         """Research ``question`` to a report; one that asks for facts on each of several things
         ends in a table, as :meth:`tabulate` makes it.

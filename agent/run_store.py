@@ -186,10 +186,9 @@ class RunStore:
     ) -> RunFolder:
         """A new, empty run. Raises StorageError: the folder cannot be written."""
         now = datetime.now(UTC)
-        run_id = f"{now:%Y%m%d-%H%M%S}-{secrets.token_hex(2)}"
-        folder = self._run(make_private(self._folder / run_id))
+        folder = self._fresh_folder(now)
         record = RunRecord(
-            run_id=run_id,
+            run_id=folder.path.name,
             question=question,
             started_at=now,
             model=model,
@@ -278,6 +277,15 @@ class RunStore:
 
     def _run(self, path: Path) -> RunFolder:
         return RunFolder(path, self._postgres)
+
+    def _fresh_folder(self, now: datetime) -> RunFolder:
+        """An empty folder of its own, however many runs begin in the same second."""
+        make_private(self._folder)
+        while True:
+            path = self._folder / f"{now:%Y%m%d-%H%M%S}-{secrets.token_hex(2)}"
+            with storage_errors(path), contextlib.suppress(FileExistsError):
+                path.mkdir(mode=0o700)
+                return self._run(path)
 
     def _paths(self) -> list[Path]:
         if not self._folder.is_dir():

@@ -104,6 +104,7 @@ class Steering:
         self._wake()
 
     def unpause(self) -> None:
+        """Go on after :meth:`pause`."""
         with self._lock:
             self._paused = False
         self._wake()

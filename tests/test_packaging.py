@@ -7,6 +7,8 @@ from pathlib import Path
 
 import pytest
 
+import leadline
+
 ROOT = Path(__file__).parent.parent
 FOLDERS = ("agent", "tools", "runtime", "kernels", "tui", "evals")
 
@@ -50,3 +52,8 @@ def test_data_files_match_a_declared_pattern() -> None:
     for path in ROOT.glob("*/*/*.json"):
         if path.parts[len(ROOT.parts)] in FOLDERS:
             assert (path.parent.parent / "__init__.py").is_file(), path
+
+
+def test_the_package_and_its_metadata_have_one_version() -> None:
+    project = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
+    assert project["version"] == leadline.__version__

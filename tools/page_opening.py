@@ -40,18 +40,19 @@ async def pages_at(
         async with Fetcher(NetworkGuard(allow_hosts=allow_hosts)) as fetcher:
             fetched = await fetcher.fetch(source, cancel=cancel)
         return _one(await asyncio.to_thread(keep, fetched, store))
+    return await in_thread(lambda stop: _local(source, store, stop, progress), cancel=cancel)
+
+
+def _local(source: str, store: PageStore, cancel: Cancellation, progress: Progress) -> FolderPages:
     path = Path(source)
-    if await asyncio.to_thread(path.is_dir):
-        return await in_thread(
-            lambda stop: pages_of_folder(path, store, cancel=stop, progress=progress),
-            cancel=cancel,
-        )
-    if not await asyncio.to_thread(path.exists):
+    if path.is_dir():
+        return pages_of_folder(path, store, cancel=cancel, progress=progress)
+    if not path.exists():
         raise InputError(
             f"there is no file or folder '{printable(source)}'",
             remedy="name one, give a full http(s) address, or - for standard input",
         )
-    return _one(await in_thread(lambda stop: page_of_file(path, store), cancel=cancel))
+    return _one(page_of_file(path, store))
 
 
 def _one(page: Page) -> FolderPages:

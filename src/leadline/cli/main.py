@@ -14,15 +14,18 @@ from ..safe_text import safe_text
 from .exit_codes import ExitCode, exit_code_for
 
 _COMMANDS = {
+    "api": "Serve an OpenAI-compatible endpoint whose answers are researched.",
     "ask": "Research a question and print the cited report (the default command).",
     "batch": "Work through many questions and tables, resumable.",
     "bench": "Measure how fast this machine reads, and how near its limits that is.",
+    "completion": "Print what makes a shell complete commands.",
     "config": "Show and change settings, each with the place it comes from.",
     "corpus": "Add, list, search and remove indexed folders and sites.",
     "demo": "Ask the Python language reference a set question.",
     "doctor": "Say what works on this machine, and why the rest does not.",
     "eval": "Measure answers and reading on data that can be checked.",
     "fetch": "Show a web page as a searcher would see it.",
+    "mcp": "Serve research, table, read and search as tools to an MCP client.",
     "memory": "List and forget what earlier runs found.",
     "models": "List, pull, locate and verify models.",
     "pages": "List, check, repair and trim the pages that are kept.",

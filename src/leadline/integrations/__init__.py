@@ -1,0 +1,1 @@
+"""Leadline inside other programmes: each module needs the extra of its name."""

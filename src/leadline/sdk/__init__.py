@@ -1,0 +1,1 @@
+"""The clients that programmes use; their names are exported by :mod:`leadline` itself."""
