@@ -9,10 +9,15 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from hypothesis import settings
 
 from leadline.errors import LeadlineError
 from leadline.locations import Locations, locations
 from leadline.runtime.catalogue import resolve
+
+# A busy machine is no failure of what is tested.
+settings.register_profile("leadline", deadline=None)
+settings.load_profile("leadline")
 
 
 @pytest.fixture(autouse=True)
