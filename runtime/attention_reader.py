@@ -84,7 +84,7 @@ class AttentionReader:
         """The reader on a model's files, in a thread.
 
         ``method`` is one of :data:`METHODS`; windows of pages are kept in ``store``, so that the
-        next question need not read them again. ``likelihood`` costs about half as much again, and
+        next question need not read them again. ``likelihood`` costs about as much again, and
         needs all layers in memory.
 
         The first time with a model its weights are converted, which takes about a minute for each
