@@ -119,6 +119,6 @@ def _prompt(
     parts = [fence("\n\n".join(passages), "passages")]
     if known:
         parts.append("Known already:")
-        parts += [f"- {asked} {answer}" for asked, answer in known]
+        parts += [f"- {asked} {neutralise(answer)}" for asked, answer in known]
     parts.append(f"Question: {question}")
     return Message("system", _ANSWER), Message("user", "\n\n".join(parts))

@@ -9,6 +9,7 @@ from pydantic import BaseModel, ConfigDict, Field
 from ..cancellation import Cancellation
 from ..runtime.engine import Engine, GenerationRequest, Message
 from ..runtime.structured import generate_object
+from ..tools.quarantine import neutralise
 from .research_graph import Proposal, QuestionKind, Refusal, ResearchGraph, SubQuestion
 
 _PARTS = re.compile(
@@ -108,9 +109,10 @@ async def grow(
         OutputInvalid: the model's judgement cannot be read.
         Cancelled: ``cancel`` was set.
     """
+    answers = [neutralise(node.answer.text) if node.answer else "" for node in graph.nodes]
     notes = "\n".join(
-        f"- {node.text} → {node.answer.text if node.answer and node.answer.text else 'not found'}"
-        for node in graph.nodes
+        f"- {node.text} → {answer or 'not found'}"
+        for node, answer in zip(graph.nodes, answers, strict=True)
     )
     prompt = f"Question: {graph.question}\n\nNotes:\n{notes}"
     draft = await generate_object(

@@ -12,6 +12,7 @@ from ..evidence import Citation
 from ..runtime.engine import Engine, GenerationRequest, Message
 from ..runtime.prompt_fitting import fit
 from ..runtime.structured import generate_object
+from ..tools.quarantine import neutralise
 from .report import Claim
 from .research_graph import ResearchGraph, SubAnswer
 from .toolbox import PageLookup
@@ -74,7 +75,7 @@ async def write(
         return notes, 0
 
     def render(items: Sequence[tuple[int, Claim]]) -> tuple[Message, ...]:
-        listed = "\n".join(f"[{number}] {note.text}" for number, note in items)
+        listed = "\n".join(f"[{number}] {neutralise(note.text)}" for number, note in items)
         user = f"Notes:\n{listed}\n\nQuestion: {graph.question}"
         return Message("system", _WRITE), Message("user", user)
 

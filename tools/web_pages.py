@@ -10,7 +10,7 @@ from datetime import UTC, datetime
 from ..cancellation import Cancellation
 from ..errors import FetchError
 from ..evidence import Page
-from .fetch import Fetcher
+from .fetch import FetchedPage, Fetcher
 from .intake import keep
 from .network_guard import redacted
 from .page_store import PageStore
@@ -58,6 +58,24 @@ class WebPages:
             )
         fetched = await self.fetcher.fetch(url, cancel=cancel, confirm=confirm)
         return await asyncio.to_thread(keep, fetched, self.store)
+
+    async def keep_text(self, text: str, address: str) -> Page:
+        """``text`` that a search backend gave instead of a page, kept as one at ``address``.
+
+        Raises:
+            ExtractionError: it is no text.
+            StorageError: the disk refused.
+        """
+        given = FetchedPage(
+            url=address,
+            final_url=address,
+            media_type="text/plain",
+            charset="utf-8",
+            body=text.encode("utf-8", "replace"),
+            fetched_at=datetime.now(UTC),
+            status=200,
+        )
+        return await asyncio.to_thread(keep, given, self.store)
 
     def _kept(self, url: str, address: str) -> Page | None:
         page = self.store.latest(url.strip(), address)

@@ -51,7 +51,10 @@ class Settings(BaseSettings):
     """Wall-clock budget of a run."""
     search_backends: tuple[str, ...] = ("ddgs",)
     """Web search backends, fused: ``ddgs`` and ``searxng``; ``wikipedia``, ``arxiv`` and
-    ``crossref``; with a key each ``brave``, ``tavily``, ``serper`` and ``exa``."""
+    ``crossref``; with a key each ``brave``, ``tavily``, ``serper`` and ``exa``; ``mcp:NAME`` or
+    ``mcp:NAME/TOOL`` for one of ``mcp_servers``."""
+    mcp_servers: dict[str, str] = Field(default_factory=dict)
+    """MCP servers that may be search backends, by name: an http(s) address, or a command line."""
     search_urls: dict[str, str] = Field(default_factory=dict)
     """Other addresses to ask instead of the services' own, by backend; they may be local."""
     contact: str | None = None

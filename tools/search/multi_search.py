@@ -51,6 +51,10 @@ class MultiSearch:
     def name(self) -> str:
         return "+".join(backend.name for backend in self._backends)
 
+    @property
+    def description(self) -> str:
+        return " ".join(dict.fromkeys(backend.description for backend in self._backends))
+
     def why_not(self) -> list[str]:
         """Reasons only if no backend is left without any."""
         if not self._backends:

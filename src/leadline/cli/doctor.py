@@ -122,7 +122,8 @@ def _search(settings: Settings) -> list[Finding]:
     from ..tools.search.configured import BACKEND_NAMES, search_backend
 
     findings = []
-    for name in dict.fromkeys((*settings.search_backends, *BACKEND_NAMES)):
+    servers = (f"mcp:{name}" for name in settings.mcp_servers)
+    for name in dict.fromkeys((*settings.search_backends, *BACKEND_NAMES, *servers)):
         use = "in use" if name in settings.search_backends else "not in use"
         try:
             reasons = tuple(search_backend(name, settings).why_not())
