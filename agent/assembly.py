@@ -26,6 +26,8 @@ from ..tools.fetch import Fetcher
 from ..tools.network_guard import NetworkGuard
 from ..tools.page_store import PageStore
 from ..tools.passage_ranker import HybridRanker
+from ..tools.rendered_fetch import BrowserRenderer
+from ..tools.search.backend_choice import BackendChoice
 from ..tools.search.configured import search_backends
 from ..tools.search.kept_search import KeptSearch, SearchAnswers
 from ..tools.search.multi_search import MultiSearch
@@ -107,8 +109,19 @@ async def open_researcher(
             backends = [
                 KeptSearch(backend, answers, reuse) for backend in search_backends(settings)
             ]
+            choice = None
+            if settings.backends_per_question:
+                choice = BackendChoice(HybridRanker(embedder), settings.backends_per_question)
+            renderer = None
+            if settings.render == "needed":
+                renderer = await stack.enter_async_context(
+                    BrowserRenderer(fetcher, executable=settings.browser)
+                )
             sources.append(
-                WebSource(MultiSearch(backends, on_warning=warn), WebPages(fetcher, store, reuse))
+                WebSource(
+                    MultiSearch(backends, on_warning=warn, choice=choice),
+                    WebPages(fetcher, store, reuse, renderer),
+                )
             )
         windows = WindowStore(disk_bytes=int(settings.window_cache_gb * 1e9), warn=warn)
         stack.callback(windows.close)

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import tomllib
 from pathlib import Path
+from typing import Literal
 
 from pydantic import Field, SecretStr, ValidationError
 from pydantic_settings import (
@@ -67,6 +68,13 @@ class Settings(BaseSettings):
     """Take web pages and search results as they are kept, however old, and ask for nothing."""
     page_store_gb: float = Field(default=10.0, gt=0)
     """Disk for pages; those not used for longest go, but none that a run or a corpus needs."""
+    render: Literal["never", "needed"] = "never"
+    """``needed`` runs the scripts of pages that say nothing without them, in Chromium."""
+    browser: str | None = None
+    """Path of Chromium; None looks for it."""
+    backends_per_question: int | None = Field(default=None, ge=1)
+    """How many search backends are asked for a sub-question, chosen by what they say that they
+    find; None asks all. Corpora are always searched."""
     allow_hosts: tuple[str, ...] = ()
     """Private hosts (``host`` or ``host:port``) that may be fetched all the same."""
 

@@ -17,7 +17,7 @@ from lxml import etree
 from lxml.html import HtmlElement, HTMLParser, document_fromstring
 
 from ...errors import ExtractionError
-from .document import Extracted, language_by_script, normalised, one_line
+from .document import Extracted, language_of, normalised, one_line
 from .html_metadata import authors_and_date
 from .html_walk import is_shown, render
 
@@ -56,7 +56,7 @@ def extract_html(html: str, *, name: str) -> Extracted:
             f"'{name}' shows no text without running its scripts",
             remedy="save the page from a browser as HTML, PDF or text first",
         )
-    language = _declared_language(tree) or language_by_script(text)
+    language = _declared_language(tree) or language_of(text)
     return Extracted(
         "text/html", _title(tree), text, language, published=published, authors=authors
     )

@@ -12,7 +12,7 @@ import click
 
 from ..cancellation import Cancellation
 from ..errors import ConfigError
-from . import eval_extraction, eval_hop, eval_reading, eval_tables
+from . import eval_extraction, eval_hop, eval_reading, eval_sources, eval_tables
 from .eval_result import evaluation_result, show_result
 from .running import run_async
 from .terminal import note, progress_bars, stdout_console, warn
@@ -46,7 +46,7 @@ def eval_() -> None:
     """Measure answers, reading and tables on data that can be checked."""
 
 
-_PARTS = (eval_reading, eval_hop, eval_tables, eval_extraction)
+_PARTS = (eval_reading, eval_hop, eval_tables, eval_extraction, eval_sources)
 _ABOUT = {name: about for part in _PARTS for name, about in part.ABOUT.items()}
 _COMMANDS = [command for part in _PARTS for command in part.COMMANDS]
 

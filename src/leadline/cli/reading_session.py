@@ -12,6 +12,7 @@ from ..agent.assembly import open_embedder, open_reader
 from ..cancellation import Cancellation
 from ..errors import ConfigError, InputError
 from ..evidence import Page
+from ..locations import locations
 from ..progress import Progress
 from ..runtime.catalogue import resolve
 from ..runtime.heatmap import HeadMap, Looker
@@ -19,10 +20,10 @@ from ..runtime.reader import FIRST_STAGE_IDS, Reader, Reading, ReadingBudget
 from ..settings import Settings
 from ..threads import in_thread
 from ..tools.fetch import Fetcher
-from ..tools.intake import keep
 from ..tools.local_files import FolderPages, page_of_bytes, page_of_file, pages_of_folder
 from ..tools.network_guard import NetworkGuard
 from ..tools.page_store import PageStore
+from ..tools.web_pages import Reuse, WebPages
 from .safe_text import safe_line
 from .terminal import warn
 
@@ -97,7 +98,7 @@ async def _pages(
     request: ReadingRequest, store: PageStore, cancel: Cancellation, progress: Progress
 ) -> FolderPages:
     if request.source.lower().startswith(("http://", "https://")):
-        page = await _fetched(request.source, store, request.settings.allow_hosts, cancel)
+        page = await _fetched(request.source, store, request.settings, cancel)
         return FolderPages((page,), ())
     return await in_thread(lambda stop: _local_pages(request, store, stop, progress), cancel=cancel)
 
@@ -127,11 +128,15 @@ def _local_pages(
 
 
 async def _fetched(
-    url: str, store: PageStore, allow_hosts: Sequence[str], cancel: Cancellation
+    url: str,
+    store: PageStore,
+    settings: Settings,
+    cancel: Cancellation,
 ) -> Page:
-    async with Fetcher(NetworkGuard(allow_hosts=allow_hosts)) as fetcher:
-        fetched = await fetcher.fetch(url, cancel=cancel)
-    return await asyncio.to_thread(keep, fetched, store)
+    reuse = Reuse(seconds=settings.reuse_seconds, offline=settings.offline)
+    guard = NetworkGuard(allow_hosts=settings.allow_hosts)
+    async with Fetcher(guard, cache=locations().web) as fetcher:
+        return await WebPages(fetcher, store, reuse).open(url, cancel=cancel)
 
 
 async def _look(
