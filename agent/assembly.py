@@ -28,6 +28,8 @@ from ..tools.network_guard import NetworkGuard
 from ..tools.page_storage import EitherStore, PageStorage
 from ..tools.page_store import PageStore
 from ..tools.passage_ranker import HybridRanker
+from ..tools.rendered_fetch import BrowserRenderer
+from ..tools.search.backend_choice import BackendChoice
 from ..tools.search.configured import search_backends
 from ..tools.search.kept_search import KeptSearch, SearchAnswers
 from ..tools.search.multi_search import MultiSearch
@@ -141,8 +143,19 @@ async def open_researcher(
             backends = parts.search or [
                 KeptSearch(backend, answers, reuse) for backend in search_backends(settings)
             ]
+            choice = None
+            if settings.backends_per_question:
+                choice = BackendChoice(HybridRanker(embedder), settings.backends_per_question)
+            renderer = None
+            if settings.render == "needed":
+                renderer = await stack.enter_async_context(
+                    BrowserRenderer(fetcher, executable=settings.browser)
+                )
             sources.append(
-                WebSource(MultiSearch(backends, on_warning=warn), WebPages(fetcher, pages, reuse))
+                WebSource(
+                    MultiSearch(backends, on_warning=warn, choice=choice),
+                    WebPages(fetcher, pages, reuse, renderer),
+                )
             )
             if wishes.memory:
                 memory = Memory(locations().memory, embedder=embedder)

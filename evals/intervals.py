@@ -3,7 +3,12 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    import numpy as np
+    from numpy.typing import NDArray
 
 _Z_95 = 1.959963984540054
 _RESAMPLES = 2000
@@ -44,6 +49,24 @@ def bootstrap(values: Sequence[float]) -> tuple[float, float]:
     low, high = np.percentile(means, [2.5, 97.5])
     # Sums in another order may differ in the last digit.
     return float(max(low, ordered[0])), float(min(high, ordered[-1]))
+
+
+def bootstrap_of(
+    values: NDArray[np.float64], statistic: Callable[[NDArray[np.float64]], float]
+) -> tuple[float, float]:
+    """The 95 % percentile bootstrap interval of any ``statistic`` of the rows of ``values``.
+
+    Raises:
+        ValueError: there are no values.
+    """
+    import numpy as np
+
+    if not len(values):
+        raise ValueError("no values to resample")
+    random = np.random.default_rng(_SEED)
+    chosen = random.integers(len(values), size=(_RESAMPLES, len(values)))
+    low, high = np.percentile([statistic(values[rows]) for rows in chosen], [2.5, 97.5])
+    return float(low), float(high)
 
 
 def share_interval(values: Sequence[float]) -> tuple[float, float]:

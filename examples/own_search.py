@@ -14,6 +14,7 @@ class Intranet:
     """Knows one address."""
 
     name = "intranet"
+    description = "Pages about the harbour, the ferries and the offices of Port Alder."
 
     def __init__(self, url: str) -> None:
         self._url = url

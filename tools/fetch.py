@@ -167,7 +167,11 @@ class Fetcher:
         """
         return await unless_cancelled(self._follow(url, confirm), cancel)
 
-    async def _follow(self, url: str, confirm: bool) -> FetchedPage:
+    async def fetch_resource(self, url: str, *, cancel: Cancellation) -> FetchedPage:
+        """What a page loads, of whatever media type; otherwise as :meth:`fetch`."""
+        return await unless_cancelled(self._follow(url, confirm=False, any_type=True), cancel)
+
+    async def _follow(self, url: str, confirm: bool, any_type: bool = False) -> FetchedPage:
         target = self._guard.check_url(url)
         cookies = httpx.Cookies()
         seconds = self._limits.seconds
@@ -185,21 +189,26 @@ class Fetcher:
             try:
                 async with self._slots.slot(host, patience=seconds):
                     started = time.monotonic()
-                    answer = await self._ask_page(target, cookies, seconds, confirm)
+                    answer = await self._ask_page(target, cookies, seconds, confirm, any_type)
                     seconds -= time.monotonic() - started
             except HostAtRest as error:
                 raise resting(str(target), error.seconds) from error
             if location := _redirect(answer):
                 target = self._guard.check_url(_joined(target, location))
                 continue
-            return _page(url, target, answer)
+            return _page(url, target, answer, any_type)
         raise FetchError(
             f"{redacted(url)} redirects more than {self._limits.redirects} times",
             remedy="use another source",
         )
 
     async def _ask_page(
-        self, url: httpx.URL, cookies: httpx.Cookies, seconds: float, confirm: bool
+        self,
+        url: httpx.URL,
+        cookies: httpx.Cookies,
+        seconds: float,
+        confirm: bool,
+        any_type: bool,
     ) -> _Answer:
         headers = {"Cache-Control": "no-cache"} if confirm else {}
         with self._explained(url):
@@ -212,7 +221,8 @@ class Fetcher:
                 if _redirect(answer):
                     return answer
                 check_status(str(url), response.status_code, retry_after(response))
-                check_declared_type(str(url), response.headers)
+                if not any_type:
+                    check_declared_type(str(url), response.headers)
                 body = await read_body(response, self._limits.bytes)
                 return _Answer(response.status_code, response.headers, body)
 
@@ -272,13 +282,14 @@ def _joined(base: httpx.URL, location: str) -> str:
         ) from error
 
 
-def _page(url: str, target: httpx.URL, answer: _Answer) -> FetchedPage:
+def _page(url: str, target: httpx.URL, answer: _Answer, any_type: bool) -> FetchedPage:
     media_type, charset = declared_type(answer.headers)
-    media_type = true_type(media_type, answer.body, charset)
-    if not answer.body.strip():
-        raise FetchError(f"{redacted(str(target))} is empty", remedy="use another source")
-    if not is_readable(media_type):
-        raise unreadable(str(target), media_type)
+    if not any_type:
+        media_type = true_type(media_type, answer.body, charset)
+        if not answer.body.strip():
+            raise FetchError(f"{redacted(str(target))} is empty", remedy="use another source")
+        if not is_readable(media_type):
+            raise unreadable(str(target), media_type)
     return FetchedPage(
         url=url.strip(),
         final_url=str(target),

@@ -2,21 +2,21 @@
 
 from __future__ import annotations
 
-import asyncio
 from collections.abc import Sequence
 from pathlib import Path
 
 from ..cancellation import Cancellation
 from ..errors import InputError
 from ..evidence import Page
+from ..locations import locations
 from ..progress import Progress, silent
 from ..threads import in_thread
 from .corpus_sources import printable
 from .fetch import Fetcher
-from .intake import keep
 from .local_files import FolderPages, page_of_file, pages_of_folder
 from .network_guard import NetworkGuard
 from .page_store import PageStore
+from .web_pages import Reuse, WebPages
 
 
 async def pages_at(
@@ -24,6 +24,7 @@ async def pages_at(
     store: PageStore,
     *,
     allow_hosts: Sequence[str] = (),
+    reuse: Reuse,
     cancel: Cancellation,
     progress: Progress = silent,
 ) -> FolderPages:
@@ -37,9 +38,9 @@ async def pages_at(
         Cancelled: ``cancel`` was set meanwhile.
     """
     if source.lower().startswith(("http://", "https://")):
-        async with Fetcher(NetworkGuard(allow_hosts=allow_hosts)) as fetcher:
-            fetched = await fetcher.fetch(source, cancel=cancel)
-        return _one(await asyncio.to_thread(keep, fetched, store))
+        guard = NetworkGuard(allow_hosts=allow_hosts)
+        async with Fetcher(guard, cache=locations().web) as fetcher:
+            return _one(await WebPages(fetcher, store, reuse).open(source, cancel=cancel))
     return await in_thread(lambda stop: _local(source, store, stop, progress), cancel=cancel)
 
 

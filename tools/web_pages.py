@@ -6,14 +6,24 @@ import asyncio
 import math
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from typing import Protocol
 
 from ..cancellation import Cancellation
-from ..errors import FetchError
+from ..errors import ExtractionError, FetchError
 from ..evidence import Page
-from .fetch import Fetcher
+from .fetch import FetchedPage, Fetcher
 from .intake import keep
 from .network_guard import redacted
 from .page_storage import PageStorage
+
+_SAYS_LITTLE = 200
+"""Characters of text below which a page with scripts may need them to show what it says."""
+
+
+class Renderer(Protocol):
+    """Runs the scripts of a fetched page."""
+
+    async def render(self, fetched: FetchedPage, *, cancel: Cancellation) -> FetchedPage: ...
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,11 +43,15 @@ class Reuse:
 
 @dataclass(frozen=True, slots=True)
 class WebPages:
-    """Opens pages of the web, each fetch of them kept in ``store``."""
+    """Opens pages of the web, each fetch of them kept in ``store``.
+
+    With a ``renderer``, the scripts of pages that say nothing without them are run.
+    """
 
     fetcher: Fetcher
     store: PageStorage
     reuse: Reuse = Reuse()
+    renderer: Renderer | None = None
 
     async def open(self, url: str, *, cancel: Cancellation, confirm: bool = False) -> Page:
         """The page at ``url``; with ``confirm`` its server is asked, however young the kept one is.
@@ -57,7 +71,42 @@ class WebPages:
                 remedy="unset LEADLINE_OFFLINE to fetch it",
             )
         fetched = await self.fetcher.fetch(url, cancel=cancel, confirm=confirm)
-        return await asyncio.to_thread(keep, fetched, self.store)
+        return await self._keep(fetched, cancel)
+
+    async def _keep(self, fetched: FetchedPage, cancel: Cancellation) -> Page:
+        renderer = self.renderer
+        if renderer is None or fetched.media_type != "text/html":
+            return await asyncio.to_thread(keep, fetched, self.store)
+        try:
+            page = await asyncio.to_thread(keep, fetched, self.store)
+        except ExtractionError:
+            rendered = await renderer.render(fetched, cancel=cancel)
+            return await asyncio.to_thread(keep, rendered, self.store)
+        if len(page.text) >= _SAYS_LITTLE or b"<script" not in fetched.body.lower():
+            return page
+        try:
+            rendered = await renderer.render(fetched, cancel=cancel)
+            return await asyncio.to_thread(keep, rendered, self.store)
+        except (FetchError, ExtractionError):
+            return page
+
+    async def keep_text(self, text: str, address: str) -> Page:
+        """``text`` that a search backend gave instead of a page, kept as one at ``address``.
+
+        Raises:
+            ExtractionError: it is no text.
+            StorageError: the disk refused.
+        """
+        given = FetchedPage(
+            url=address,
+            final_url=address,
+            media_type="text/plain",
+            charset="utf-8",
+            body=text.encode("utf-8", "replace"),
+            fetched_at=datetime.now(UTC),
+            status=200,
+        )
+        return await asyncio.to_thread(keep, given, self.store)
 
     def _kept(self, url: str, address: str) -> Page | None:
         page = self.store.latest(url.strip(), address)

@@ -10,7 +10,7 @@ import difflib
 import json
 import os
 from collections.abc import Iterable
-from typing import Annotated, Any
+from typing import Annotated, Any, Literal
 
 from pydantic import BeforeValidator, Field, SecretStr, ValidationError
 from pydantic_settings import (
@@ -95,7 +95,10 @@ class Settings(BaseSettings):
     """Wall-clock budget of a run."""
     search_backends: Names = ("ddgs",)
     """Web search backends, fused: ``ddgs`` and ``searxng``; ``wikipedia``, ``arxiv`` and
-    ``crossref``; with a key each ``brave``, ``tavily``, ``serper`` and ``exa``."""
+    ``crossref``; with a key each ``brave``, ``tavily``, ``serper`` and ``exa``; ``mcp:NAME`` or
+    ``mcp:NAME/TOOL`` for one of ``mcp_servers``."""
+    mcp_servers: Pairs = Field(default_factory=dict)
+    """MCP servers that may be search backends, by name: an http(s) address, or a command line."""
     search_urls: Pairs = Field(default_factory=dict)
     """Other addresses to ask instead of the services' own, by backend; they may be local."""
     contact: str | None = None
@@ -113,6 +116,13 @@ class Settings(BaseSettings):
     needs the extra ``postgres``); without one each run has a SQLite file."""
     memory: bool = True
     """Offer what earlier runs found to new ones, dated and checked against the pages once more."""
+    render: Literal["never", "needed"] = "never"
+    """``needed`` runs the scripts of pages that say nothing without them, in Chromium."""
+    browser: str | None = None
+    """Path of Chromium; None looks for it."""
+    backends_per_question: int | None = Field(default=None, ge=1)
+    """How many search backends are asked for a sub-question, chosen by what they say that they
+    find; None asks all. Corpora are always searched."""
     allow_hosts: Names = ()
     """Private hosts (``host`` or ``host:port``) that may be fetched all the same."""
     theme: str = "textual-dark"

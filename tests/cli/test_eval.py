@@ -87,7 +87,7 @@ def test_filings_as_json(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> 
     [
         (
             ["nothing"],
-            "multihop, rerank, needle, filings, published, hop, tables, widesearch, sqlite-docs",
+            "multihop, rerank, needle, filings, published, hop, tables, widesearch, extraction, source-choice, sqlite-docs",
         ),
         (["multihop", "--methods", "bm26"], "no reading method is called 'bm26'"),
         (["multihop", "--methods", ","], "no method is named"),

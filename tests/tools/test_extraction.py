@@ -21,6 +21,7 @@ PROSE = (
     "The lead line was swung forward of the chains, so that the lead struck bottom "
     "as the line came up and down, and the leadsman called the depth in fathoms. "
 )
+from .hostile.pdf_documents import page_with, shown
 
 
 def pdf(*sheets: str) -> bytes:
@@ -314,3 +315,35 @@ def test_a_cell_that_reaches_down_stands_in_every_row() -> None:
         "| 2020 | none |  |",
         "| 2021 | Ash |  |",
     ]
+
+
+@pytest.mark.parametrize(
+    ("text", "language"),
+    [
+        ("The lead was cast into the sea and it found the bottom at nine fathoms. " * 3, "en"),
+        ("Das Lot wurde in die See geworfen und fand den Grund bei neun Faden. " * 3, "de"),
+        ("La sonde fut jetée à la mer et trouva le fond à neuf brasses de profondeur. " * 3, "fr"),
+        ("测深锤被抛入海中，在九英寻处触底。", "zh"),
+        ("ahoi", None),
+    ],
+)
+def test_the_language_is_told(text: str, language: str | None) -> None:
+    assert extract(text.encode(), name="x.txt").language == language
+
+
+@pytest.mark.parametrize(
+    ("written", "day"),
+    [
+        ("D:20210304120000+01'00'", date(2021, 3, 4)),
+        ("20210304", date(2021, 3, 4)),
+        ("D:99990101", None),
+        ("D:20211345", None),
+        ("soon", None),
+    ],
+)
+def test_a_pdf_says_when_it_was_made(written: str, day: date | None) -> None:
+    info = b"<</CreationDate(%s)/Author(A. Seaman)>>" % written.encode()
+    data = page_with(shown("By the mark seven"), info)
+    data = data.replace(b"trailer\n<<", b"trailer\n<</Info 6 0 R ")
+    extracted = extract(data, name="x.pdf")
+    assert (extracted.published, extracted.authors) == (day, ("A. Seaman",))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import threading
 import unicodedata
 from dataclasses import dataclass
 from datetime import date
@@ -23,6 +24,10 @@ _HANGUL = re.compile(r"[\uac00-\ud7a3]")
 _HAN = re.compile(r"[\u4e00-\u9fff]")
 _SAMPLE = 20_000
 _SCRIPT_SHARE = 0.1
+_ENOUGH_TO_TELL = 100
+"""Characters below which words tell one language from another too seldom."""
+_TELLING = 3000
+_LANGID = threading.Lock()
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,7 +39,7 @@ class Extracted:
     """Empty when the document names none."""
     text: str
     language: str | None = None
-    """BCP 47 tag, as declared or told by the script; None when neither says."""
+    """BCP 47 tag, as declared, or told by the script or by the words; None when nothing tells."""
     sheet_starts: tuple[int, ...] = ()
     """For paged documents: the offset in ``text`` at which each sheet starts."""
     published: date | None = None
@@ -65,6 +70,22 @@ def one_line(text: str, limit: int = 300) -> str:
     """``text`` normalised to a single line of at most ``limit`` characters, for titles."""
     line = " ".join(normalised(text).split())
     return line if len(line) <= limit else line[: limit - 1].rstrip() + "…"
+
+
+def language_of(text: str) -> str | None:
+    """The language of ``text``, told by its script or, where there are enough, by its words.
+
+    Words are told apart by langid's model (Lui and Baldwin, ACL 2012), as py3langid ships it.
+    """
+    if (told := language_by_script(text)) is not None:
+        return told
+    if len(text) < _ENOUGH_TO_TELL:
+        return None
+    import py3langid
+
+    with _LANGID:  # its model is loaded at the first call
+        language, _ = py3langid.classify(text[:_TELLING])
+    return str(language)
 
 
 def language_by_script(text: str) -> str | None:

@@ -2,7 +2,8 @@
 
 trafilatura alone loses headings on pages of reference documentation; a walk alone brings every
 sidebar along. So the walk renders the smallest element that holds nearly all that trafilatura
-kept, less the blocks before and after that trafilatura left out.
+kept, less the blocks before and after that trafilatura left out. On pages that call themselves
+articles what it left out in between goes too: teasers, captions, advertisements.
 """
 
 from __future__ import annotations
@@ -16,7 +17,7 @@ from lxml import etree
 from lxml.html import HtmlElement, HTMLParser, document_fromstring
 
 from ...errors import ExtractionError
-from .document import Extracted, language_by_script, normalised, one_line
+from .document import Extracted, language_of, normalised, one_line
 from .html_metadata import authors_and_date
 from .html_walk import is_shown, render
 
@@ -25,6 +26,11 @@ _HELD = 0.9
 """Share of trafilatura's words that the chosen element holds."""
 _TELLING_WORDS = 4
 """Shorter strings occur anywhere and tell nothing about where the content is."""
+_BORNE_OUT = 0.5
+"""Share of a block's words in trafilatura's text from which it marks where the content is."""
+_PART_OF_ARTICLE = 0.3
+"""The same, from which a block in the middle of an article belongs to it."""
+_ARTICLE = re.compile(r'"@type"\s*:\s*\[?\s*"\w*(?:Article|Posting)"')
 _SHORT = 500
 """Characters of content below which trafilatura may have missed the page's point."""
 _SOME_PROSE = 200
@@ -50,7 +56,7 @@ def extract_html(html: str, *, name: str) -> Extracted:
             f"'{name}' shows no text without running its scripts",
             remedy="save the page from a browser as HTML, PDF or text first",
         )
-    language = _declared_language(tree) or language_by_script(text)
+    language = _declared_language(tree) or language_of(text)
     return Extracted(
         "text/html", _title(tree), text, language, published=published, authors=authors
     )
@@ -89,6 +95,8 @@ def _content(tree: HtmlElement, *, ask_trafilatura: bool) -> str:
         return kept  # It comes from the page's metadata; the scripts that would show it do not run.
     main = _smallest_holding(body, kept)
     content = _trimmed(whole if main is body else render(main), kept)
+    if _is_article(tree):
+        content = _without_asides(content, kept)
     missed = len(content) < min(_SHORT, len(whole) / 2) and _prose(kept) < _SOME_PROSE
     return whole if missed or not content else content
 
@@ -151,7 +159,7 @@ def _trimmed(text: str, kept: str) -> str:
     """``text`` from the first to the last block that ``kept`` has, headings before it included."""
     blocks = text.split("\n\n")
     known = set(_triples(kept))
-    flags = [_share_known(block, known) >= 0.5 for block in blocks]
+    flags = [_share_known(block, known) >= _BORNE_OUT for block in blocks]
     if not any(flags):
         return text
     first, last = flags.index(True), len(flags) - 1 - flags[::-1].index(True)
@@ -160,6 +168,37 @@ def _trimmed(text: str, kept: str) -> str:
     while last + 1 < len(blocks) and blocks[last + 1].startswith(("```", "|")):
         last += 1
     return "\n\n".join(blocks[first : last + 1])
+
+
+def _is_article(tree: HtmlElement) -> bool:
+    """Whether a page says of itself that it is one: Open Graph, schema.org."""
+    kinds = tree.xpath("//meta[@property='og:type']/@content | //*/@itemtype")
+    if any(str(kind).lower().endswith(("article", "posting")) for kind in kinds):
+        return True
+    scripts = tree.xpath("//script[@type='application/ld+json']/text()")
+    return any(_ARTICLE.search(str(script)) for script in scripts)
+
+
+def _without_asides(text: str, kept: str) -> str:
+    """``text`` less the blocks that ``kept`` does not bear out; tables and code always stay."""
+    known, joined = set(_triples(kept)), f" {' '.join(_words(kept))} "
+
+    def belongs(block: str) -> bool:
+        if block.startswith(("```", "|")):
+            return True
+        words = _words(block)
+        if len(words) < _TELLING_WORDS:
+            return f" {' '.join(words)} " in joined
+        return _share_known(block, known) >= _PART_OF_ARTICLE
+
+    blocks = text.split("\n\n")
+    flags = [belongs(block) for block in blocks]
+    followed = [*flags[1:], False]
+    return "\n\n".join(
+        block
+        for block, flag, next_flag in zip(blocks, flags, followed, strict=True)
+        if flag or (block.startswith("#") and "\n" not in block and next_flag)
+    )
 
 
 def _triples(text: str) -> list[tuple[str, ...]]:

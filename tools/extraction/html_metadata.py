@@ -4,16 +4,16 @@ from __future__ import annotations
 
 import copy
 import logging
-from datetime import date, timedelta
+from datetime import date
 
 from lxml.html import HtmlElement
 from trafilatura.metadata import extract_metadata
 
+from .dates import plausible
 from .document import one_line
 
 _MOST_AUTHORS = 20
 _NAME_LENGTH = 100
-_BEFORE_THE_WEB = date(1990, 1, 1)
 
 for _library in ("trafilatura", "htmldate"):
     # They report what is wrong with a page to whoever started the programme.
@@ -41,5 +41,4 @@ def _plausible(written: str | None) -> date | None:
         day = date.fromisoformat(written or "")
     except ValueError:
         return None
-    tomorrow = date.today() + timedelta(days=1)
-    return day if _BEFORE_THE_WEB <= day <= tomorrow else None
+    return plausible(day)

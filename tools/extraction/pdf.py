@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+import re
 import threading
+from datetime import date
 
 import pypdfium2
 from pypdfium2 import raw as pdfium
 
 from ...errors import ExtractionError
-from .document import Extracted, language_by_script, normalised, one_line
+from .dates import plausible
+from .document import Extracted, language_of, normalised, one_line
 
 _PDFIUM = threading.Lock()
 """PDFium must not be called from two threads at once."""
@@ -27,6 +30,7 @@ def extract_pdf(data: bytes, *, name: str) -> Extracted:
         document = _open(data, name)
         try:
             title = one_line(document.get_metadata_value("Title"))
+            published = _day(document.get_metadata_value("CreationDate"))
             names = one_line(document.get_metadata_value("Author")).split(";")
             sheets = [_sheet_text(document, number, name) for number in range(len(document))]
         finally:
@@ -38,8 +42,23 @@ def extract_pdf(data: bytes, *, name: str) -> Extracted:
         )
     authors = tuple(dict.fromkeys(name.strip() for name in names if name.strip()))
     return Extracted(
-        "application/pdf", title, text, language_by_script(text), starts, authors=authors
+        "application/pdf",
+        title,
+        text,
+        language_of(text),
+        starts,
+        published=published,
+        authors=authors,
     )
+
+
+def _day(written: str) -> date | None:
+    """The day of a PDF date, "D:20240131…" (ISO 32000-1 §7.9.4)."""
+    found = re.match(r"(?:D:)?(\d{4})(\d{2})(\d{2})", written or "")
+    try:
+        return plausible(date(*map(int, found.groups()))) if found else None
+    except ValueError:
+        return None
 
 
 def _open(data: bytes, name: str) -> pypdfium2.PdfDocument:

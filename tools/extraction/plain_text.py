@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 
 from ...errors import ExtractionError
-from .document import Extracted, language_by_script, normalised, one_line
+from .document import Extracted, language_of, normalised, one_line
 
 _MARKDOWN_HEADING = re.compile(r"^#{1,2}\s+(.+?)\s*#*$", re.MULTILINE)
 _UNDERLINED_HEADING = re.compile(r"^(\S.*)\n([=\-~^\"'*+#])\2{2,}$", re.MULTILINE)
@@ -23,7 +23,7 @@ def extract_text(text: str, *, name: str, media_type: str) -> Extracted:
     text = normalised(text)
     if not text:
         raise ExtractionError(f"'{name}' is empty", remedy="check the file")
-    return Extracted(media_type, _title(text), text, language_by_script(text))
+    return Extracted(media_type, _title(text), text, language_of(text))
 
 
 def _title(text: str) -> str:

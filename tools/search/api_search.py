@@ -54,6 +54,7 @@ class ApiSearch(ABC):
     """
 
     name: ClassVar[str]
+    description: ClassVar[str]
     home: ClassVar[str]
     """The service's own address."""
     most: ClassVar[int]
@@ -70,7 +71,7 @@ class ApiSearch(ABC):
         seconds: float = 15.0,
     ) -> None:
         self._key = key
-        self._base_url, self._guard = _checked(self.name, base_url or self.home, base_url)
+        self._base_url, self._guard = named_address(self.name, base_url or self.home, base_url)
         self._agent = f"{PRODUCT_TOKEN}/{__version__}"
         if contact:
             self._agent += f" (mailto:{contact})"
@@ -158,8 +159,14 @@ class ApiSearch(ABC):
             raise self._error(f"cannot be reached ({reason})") from error
 
 
-def _checked(name: str, base_url: str, named: str | None) -> tuple[str, NetworkGuard]:
-    """``base_url`` without a final slash, and a guard that lets its host be local if ``named``."""
+def named_address(
+    name: str, base_url: str, named: str | None, *, setting: str = ""
+) -> tuple[str, NetworkGuard]:
+    """``base_url`` without a final slash, and a guard that lets its host be local if ``named``.
+
+    Raises:
+        ConfigError: it is no http(s) address; ``setting`` is where it is corrected.
+    """
     try:
         url = httpx.URL(base_url.strip().rstrip("/"))
         host = f"[{url.host}]" if ":" in url.host else url.host
@@ -168,7 +175,8 @@ def _checked(name: str, base_url: str, named: str | None) -> tuple[str, NetworkG
     except (httpx.InvalidURL, FetchError, ConfigError) as error:
         raise ConfigError(
             f"the address {redacted(base_url)!r} of {name} cannot be used",
-            remedy=f"set {name}_url or search_urls to its address, as in http://127.0.0.1:8888",
+            remedy=f"set {setting or f'{name}_url or search_urls'} to its address, as in "
+            "http://127.0.0.1:8888",
         ) from error
     return str(url), guard
 

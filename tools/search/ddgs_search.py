@@ -11,7 +11,7 @@ from ...cancellation import Cancellation, unless_cancelled
 from ...errors import SearchError
 from ..daemon_thread import in_daemon_thread
 from ..host_slots import HostSlots
-from .protocol import SearchResult, ranked
+from .protocol import WHOLE_WEB, SearchResult, ranked
 
 _TRY_OTHER = "try again later, or set searxng_url and search_backends"
 # What the library raises when every engine answered and none had anything.
@@ -27,6 +27,7 @@ class DdgsSearch:
     """
 
     name = "ddgs"
+    description = WHOLE_WEB
 
     def __init__(
         self,

@@ -83,6 +83,10 @@ class KeptSearch:
     def name(self) -> str:
         return self._backend.name
 
+    @property
+    def description(self) -> str:
+        return self._backend.description
+
     def why_not(self) -> list[str]:
         return [] if self._reuse.offline else self._backend.why_not()
 

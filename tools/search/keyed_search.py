@@ -5,10 +5,12 @@ from __future__ import annotations
 from pydantic import BaseModel, Field
 
 from .api_search import ApiRequest, ApiSearch, Hit
+from .protocol import WHOLE_WEB
 
 
 class _KeyedSearch(ApiSearch):
     needs_key = True
+    description = WHOLE_WEB
 
     @property
     def _secret(self) -> str:

@@ -14,6 +14,7 @@ import httpx
 from ...cancellation import Cancellation
 from ...errors import SearchError
 from ..rank_fusion import reciprocal_rank_fusion
+from .backend_choice import BackendChoice
 from .protocol import SearchBackend, SearchResult
 
 _TRACKING = ("utm_", "fbclid", "gclid", "mc_cid", "mc_eid")
@@ -32,6 +33,7 @@ class MultiSearch:
     """Fuses ``backends`` by reciprocal rank; a backend itself.
 
     One that fails is told to ``on_warning`` and left out; only when all fail the search does.
+    With a ``choice`` only those are asked that it takes for the query.
     One that has failed three times running is not asked for five minutes, unless all have.
     """
 
@@ -40,16 +42,22 @@ class MultiSearch:
         backends: Sequence[SearchBackend],
         *,
         on_warning: Callable[[str], None],
+        choice: BackendChoice | None = None,
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
         self._backends = tuple(backends)
         self._on_warning = on_warning
+        self._choice = choice
         self._clock = clock
         self._health = {id(backend): _Health() for backend in self._backends}
 
     @property
     def name(self) -> str:
         return "+".join(backend.name for backend in self._backends)
+
+    @property
+    def description(self) -> str:
+        return " ".join(dict.fromkeys(backend.description for backend in self._backends))
 
     def why_not(self) -> list[str]:
         """Reasons only if no backend is left without any."""
@@ -62,8 +70,11 @@ class MultiSearch:
         if not self._backends:
             raise SearchError("no search backend is set", remedy="set search_backends")
         asked = [b for b in self._backends if self._health[id(b)].rests_until <= self._clock()]
+        asked = asked or [*self._backends]
+        if self._choice is not None:
+            asked = await self._choice.choose(asked, query, cancel=cancel)
         outcomes = await asyncio.gather(
-            *(self._ask(backend, query, limit, cancel) for backend in asked or self._backends)
+            *(self._ask(backend, query, limit, cancel) for backend in asked)
         )
         failures = [outcome for outcome in outcomes if isinstance(outcome, SearchError)]
         if len(failures) == len(outcomes):

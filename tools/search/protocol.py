@@ -7,17 +7,25 @@ from typing import Protocol
 
 from ...cancellation import Cancellation
 
+WHOLE_WEB = (
+    "Any page of the web: latest news and recent events, releases, products, companies, prices, "
+    "sport results, official sites, forums, opinions, how-to guides."
+)
+"""What general search services find."""
+
 
 @dataclass(frozen=True, slots=True)
 class SearchResult:
     """One hit. Everything in it was written by strangers."""
 
     url: str
-    """http or https."""
+    """http or https; of a result with a ``text`` where the backend has it from."""
     title: str
     snippet: str
     rank: int
     """1 is the best."""
+    text: str = ""
+    """What the backend gives instead of a page; empty where there is a page to fetch."""
 
 
 class SearchBackend(Protocol):
@@ -26,6 +34,10 @@ class SearchBackend(Protocol):
     @property
     def name(self) -> str:
         """As in the setting ``search_backends``."""
+
+    @property
+    def description(self) -> str:
+        """What can be found by it, for matching a question against it."""
 
     def why_not(self) -> list[str]:
         """Every reason known without asking anybody why a search cannot work; empty if none."""
@@ -46,7 +58,7 @@ def ranked(hits: list[tuple[str, str, str]], limit: int) -> list[SearchResult]:
         if url.lower().startswith(("http://", "https://")):
             seen.setdefault(url, (url, _one_line(title), _one_line(snippet)))
     kept = list(seen.values())[:limit]
-    return [SearchResult(*hit, rank) for rank, hit in enumerate(kept, start=1)]
+    return [SearchResult(*hit, rank=rank) for rank, hit in enumerate(kept, start=1)]
 
 
 def _one_line(text: str) -> str:

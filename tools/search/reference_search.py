@@ -21,6 +21,10 @@ class WikipediaSearch(ApiSearch):
     """
 
     name = "wikipedia"
+    description = (
+        "Encyclopedia articles: who somebody was, what something is, history, geography, "
+        "countries, cities, people, species, wars, works of art, definitions, established facts."
+    )
     home = "https://en.wikipedia.org"
     most = 50
 
@@ -69,6 +73,10 @@ class ArxivSearch(ApiSearch):
     """
 
     name = "arxiv"
+    description = (
+        "Preprints of research papers in computer science, machine learning, physics, mathematics "
+        "and statistics: methods, models, algorithms, proofs, experiments, benchmarks, results."
+    )
     home = "https://export.arxiv.org"
     most = 100
     delay = 3.0  # https://info.arxiv.org/help/api/tou.html
@@ -110,6 +118,10 @@ class CrossrefSearch(ApiSearch):
     """Crossref's API of scholarly works, https://api.crossref.org; results are DOIs."""
 
     name = "crossref"
+    description = (
+        "Bibliographic records of published scholarly works in every field: DOI, journal article, "
+        "authors, title, journal, volume, publisher, year of publication, citations."
+    )
     home = "https://api.crossref.org"
     most = 100
     delay = 1.0

@@ -6,6 +6,7 @@ from pydantic import BaseModel, Field
 
 from ...errors import SearchError
 from .api_search import ApiRequest, ApiSearch, Hit
+from .protocol import WHOLE_WEB
 
 
 class SearxngSearch(ApiSearch):
@@ -19,6 +20,7 @@ class SearxngSearch(ApiSearch):
     """
 
     name = "searxng"
+    description = WHOLE_WEB
     home = ""
     most = 100
     delay = 0.0

@@ -154,12 +154,13 @@ def search(name: str, query: str, k: int, as_json: bool) -> None:
 async def _update(made: Corpus, cancel: Cancellation, progress: Progress) -> IndexReport:
     if made.manifest.kind == "folder":
         return await made.update(cancel=cancel, progress=progress)
+    from ..locations import locations
     from ..settings import load_settings
     from ..tools.fetch import Fetcher
     from ..tools.network_guard import NetworkGuard
 
     guard = NetworkGuard(allow_hosts=load_settings().allow_hosts)
-    async with Fetcher(guard) as fetcher:
+    async with Fetcher(guard, cache=locations().web) as fetcher:
         return await made.update(fetcher=fetcher, cancel=cancel, progress=progress)
 
 

@@ -51,6 +51,7 @@ def doctor(as_json: bool) -> int:
         *_models(settings),
         *run_async(lambda cancel: _endpoint(settings, cancel)),
         *_search(settings),
+        *_rendering(settings),
     ]
     if as_json:
         write_json([asdict(finding) for finding in findings])
@@ -122,7 +123,8 @@ def _search(settings: Settings) -> list[Finding]:
     from ..tools.search.configured import BACKEND_NAMES, search_backend
 
     findings = []
-    for name in dict.fromkeys((*settings.search_backends, *BACKEND_NAMES)):
+    servers = (f"mcp:{name}" for name in settings.mcp_servers)
+    for name in dict.fromkeys((*settings.search_backends, *BACKEND_NAMES, *servers)):
         use = "in use" if name in settings.search_backends else "not in use"
         try:
             reasons = tuple(search_backend(name, settings).why_not())
@@ -130,6 +132,13 @@ def _search(settings: Settings) -> list[Finding]:
             reasons = (str(error),)
         findings.append(Finding("search", name, use, reasons))
     return findings
+
+
+def _rendering(settings: Settings) -> list[Finding]:
+    from ..tools.rendered_fetch import why_not
+
+    detail = "pages that need a browser" if settings.render == "needed" else "not in use"
+    return [Finding("fetch", "rendering", detail, tuple(why_not(settings.browser)))]
 
 
 def _print(findings: list[Finding]) -> None:

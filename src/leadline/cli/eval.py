@@ -12,7 +12,7 @@ import click
 
 from ..cancellation import Cancellation
 from ..errors import ConfigError
-from . import eval_hop, eval_reading, eval_tables
+from . import eval_extraction, eval_hop, eval_reading, eval_sources, eval_tables
 from .eval_result import evaluation_result, show_result
 from .running import run_async
 from .terminal import note, progress_bars, stdout_console, warn
@@ -46,6 +46,11 @@ def eval_() -> None:
     """Measure answers, reading and tables on data that can be checked."""
 
 
+_PARTS = (eval_reading, eval_hop, eval_tables, eval_extraction, eval_sources)
+_ABOUT = {name: about for part in _PARTS for name, about in part.ABOUT.items()}
+_COMMANDS = [command for part in _PARTS for command in part.COMMANDS]
+
+
 @eval_.command("list")
 def list_evals() -> None:
     """The evaluations there are."""
@@ -54,15 +59,12 @@ def list_evals() -> None:
     from ..evals import question_set
 
     table = Table("name", "questions", "about", box=None)
-    for name, about in (eval_reading.ABOUT | eval_hop.ABOUT | eval_tables.ABOUT).items():
+    for name, about in _ABOUT.items():
         table.add_row(name, "", about)
     for name in question_set.names():
         loaded = question_set.load(name)
         table.add_row(name, str(len(loaded.questions)), loaded.about)
     stdout_console().print(table)
-
-
-_COMMANDS = (*eval_reading.COMMANDS, *eval_hop.COMMANDS, *eval_tables.COMMANDS)
 
 
 @eval_.group("run", cls=_Evaluations, commands=_COMMANDS)

@@ -68,14 +68,19 @@ async def _opened(
     from ..tools.fetch import Fetcher
     from ..tools.network_guard import NetworkGuard
     from ..tools.page_store import PageStore
+    from ..tools.rendered_fetch import BrowserRenderer
     from ..tools.web_pages import Reuse, WebPages
 
     reuse = Reuse(seconds=settings.reuse_seconds, offline=settings.offline)
     store = await asyncio.to_thread(PageStore)
     try:
         guard = NetworkGuard(allow_hosts=allow_hosts)
-        async with Fetcher(guard, cache=locations().web) as fetcher:
-            pages = WebPages(fetcher, store, reuse)
+        async with (
+            Fetcher(guard, cache=locations().web) as fetcher,
+            BrowserRenderer(fetcher, executable=settings.browser) as browser,
+        ):
+            renderer = browser if settings.render == "needed" else None
+            pages = WebPages(fetcher, store, reuse, renderer)
             page = await pages.open(url, cancel=cancel, confirm=fresh)
     finally:
         store.close()

@@ -19,6 +19,7 @@ from ..settings import Settings
 from ..tools.local_files import FolderPages, page_of_bytes
 from ..tools.page_opening import pages_at
 from ..tools.page_store import PageStore
+from ..tools.web_pages import Reuse
 from .terminal import warn
 
 STDIN = "-"
@@ -92,10 +93,12 @@ async def _pages(
     request: ReadingRequest, store: PageStore, cancel: Cancellation, progress: Progress
 ) -> FolderPages:
     if request.source != STDIN:
+        settings = request.settings
         return await pages_at(
             request.source,
             store,
-            allow_hosts=request.settings.allow_hosts,
+            allow_hosts=settings.allow_hosts,
+            reuse=Reuse(seconds=settings.reuse_seconds, offline=settings.offline),
             cancel=cancel,
             progress=progress,
         )

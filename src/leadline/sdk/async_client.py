@@ -30,6 +30,7 @@ from ..tools.page_opening import pages_at
 from ..tools.page_storage import PageStorage
 from ..tools.page_store import PageStore
 from ..tools.search.protocol import SearchBackend
+from ..tools.web_pages import Reuse
 from .options import OnEvent, RunOptions
 from .results import ReadResult
 from .streams import AsyncEventStream
@@ -386,6 +387,7 @@ class AsyncLeadline:
                 os.fspath(source),
                 store,
                 allow_hosts=self._settings.allow_hosts,
+                reuse=Reuse(seconds=self._settings.reuse_seconds, offline=self._settings.offline),
                 cancel=cancel,
                 progress=self._progress,
             )

@@ -1,0 +1,56 @@
+"""Evaluations of searching, as commands under ``leadline eval run``."""
+
+from __future__ import annotations
+
+import hashlib
+import time
+from dataclasses import asdict
+from typing import TYPE_CHECKING
+
+import click
+
+from ..cancellation import Cancellation
+from .eval_options import json_option
+from .eval_result import evaluation_result, show_result
+from .running import run_async
+from .terminal import warn
+
+if TYPE_CHECKING:
+    from ..evals.source_choice import Choice
+
+ABOUT = {"source-choice": "Choosing the search backend for a question by its description."}
+
+
+@click.command("source-choice", help=ABOUT["source-choice"])
+@json_option
+def _source_choice(as_json: bool) -> None:
+    from ..agent.assembly import open_embedder
+    from ..evals import source_choice
+    from ..settings import load_settings
+    from ..tools.passage_ranker import HybridRanker
+
+    settings, labelled = load_settings(), source_choice.load()
+    started = time.monotonic()
+
+    async def measure(cancel: Cancellation) -> list[Choice]:
+        embedder = await open_embedder(settings, warn=warn)
+        rankers = {"bm25": HybridRanker(None)}
+        if embedder is not None:
+            rankers["bm25 and embeddings"] = HybridRanker(embedder)
+        chosen = source_choice.measure(labelled, rankers, cancel=cancel)
+        return [choice async for choice in chosen]
+
+    choices = run_async(measure)
+    digest = hashlib.sha256(labelled.model_dump_json().encode()).hexdigest()
+    result = evaluation_result(
+        "source-choice",
+        data={"path": "", "digest": digest, "n": len(labelled.questions)},
+        settings={"embedder": settings.embedder},
+        rows=source_choice.rows(choices, model=settings.embedder),
+        seconds=time.monotonic() - started,
+        questions=[asdict(choice) for choice in choices],
+    )
+    show_result(result, as_json=as_json)
+
+
+COMMANDS = (_source_choice,)
