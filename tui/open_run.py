@@ -31,7 +31,7 @@ class OpenRun:
     limits: Limits = field(default_factory=Limits)
     feed: RunFeed | None = None
     began: datetime | None = None
-    """When it was begun or resumed here."""
+    """When it was begun or resumed here, models once open."""
     used_before: float = 0.0
     """Seconds spent on it before that."""
     problem: LeadlineError | None = None
@@ -86,13 +86,14 @@ class OpenRun:
     def begin(self, feed: RunFeed) -> None:
         """It is under way from now on."""
         self.feed, self.problem, self.details = feed, None, ""
-        self.began, self.used_before = datetime.now(UTC), self.view.usage.seconds
+        self.began, self.used_before = None, self.view.usage.seconds
 
     def poll(self) -> bool:
         """Take in what the run has said; whether there was anything."""
         if self.feed is None:
             return False
         news = self.feed.take()
+        self.began = self.began or self.feed.opened_at
         self.view.apply_all(news.events)
         self.notices += news.warnings
         if news.clarification is not None:

@@ -94,11 +94,13 @@ def screen_text(app: LeadlineApp) -> str:
     return "\n".join("".join(segment.text for segment in line).rstrip() for line in lines)
 
 
-async def until(pilot: Pilot[Any], condition: Callable[[], bool]) -> None:
+async def until(
+    pilot: Pilot[Any], condition: Callable[[], bool], *, seconds: float = PATIENCE_SECONDS
+) -> None:
     """Wait for ``condition``; fails with the screen's text when patience runs out."""
     assert isinstance(pilot.app, LeadlineApp)
     try:
-        async with asyncio.timeout(PATIENCE_SECONDS):
+        async with asyncio.timeout(seconds):
             while not condition():
                 await pilot.pause(0.02)
     except TimeoutError:
