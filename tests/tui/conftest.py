@@ -87,13 +87,13 @@ def screen_text(app: LeadlineApp) -> str:
 
 async def until(pilot: Pilot[Any], condition: Callable[[], bool]) -> None:
     """Wait for ``condition``; fails with the screen's text when patience runs out."""
-    async with asyncio.timeout(PATIENCE_SECONDS):
-        try:
+    try:
+        async with asyncio.timeout(PATIENCE_SECONDS):
             while not condition():
                 await pilot.pause(0.02)
-        except TimeoutError:
-            assert isinstance(pilot.app, LeadlineApp)
-            pytest.fail(f"it did not come about:\n{screen_text(pilot.app)}")
+    except TimeoutError:
+        assert isinstance(pilot.app, LeadlineApp)
+        pytest.fail(f"it did not come about:\n{screen_text(pilot.app)}")
 
 
 async def ask(pilot: Pilot[Any], question: str, folder: Path) -> None:

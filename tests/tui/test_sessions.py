@@ -171,7 +171,7 @@ async def test_without_an_editor_the_remedy_is_told(
     for variable in ("EDITOR", "VISUAL"):
         monkeypatch.delenv(variable, raising=False)
     monkeypatch.setenv("PATH", os.devnull)
-    async with app.run_test(size=(80, 24)) as pilot:
+    async with app.run_test(size=(80, 24), notifications=True) as pilot:
         await pilot.press("ctrl+r")
         await until(pilot, lambda: listed(app) == 3)
         await pilot.press("down", "e")
