@@ -19,7 +19,7 @@ from ..errors import Cancelled, OutputInvalid, PromptTooLong
 from . import planner
 from .clarification import ask_back
 from .dispatch import dispatch
-from .events import ClaimVerified, PlanUpdated, UsageUpdated, Warned
+from .events import ClaimDrafted, ClaimVerified, PlanUpdated, UsageUpdated, Warned
 from .plan_keeping import KeptPlan
 from .report import Claim
 from .research_graph import Refusal, ResearchGraph, SubAnswer, SubQuestion
@@ -225,6 +225,8 @@ async def _claims(graph: ResearchGraph, box: Toolbox) -> tuple[list[Claim], int]
     except Cancelled:
         box.cancel.check()
         claims, lost = claims_as_found(graph, box.pages), 0
+    for claim in claims:
+        box.emit(ClaimDrafted(claim=claim))
     return claims, dropped + lost
 
 

@@ -83,14 +83,15 @@ class LeadlineApp(App[None], inherit_bindings=False):
         """Runs that were begun, resumed or opened here."""
         self._open_run = open_run
         self._needs_models = opener is open_researcher
-        self._plain = [] if terminal_shows_unicode() else [AsciiFilter()]
+        self.plain_filters: list[LineFilter] = [] if terminal_shows_unicode() else [AsciiFilter()]
+        """Put what is drawn into signs that the terminal has."""
 
     @property
     def runs(self) -> RunStore:
         return RunStore(locations().runs)
 
     def get_line_filters(self) -> Sequence[LineFilter]:
-        return [*super().get_line_filters(), *self._plain]
+        return [*super().get_line_filters(), *self.plain_filters]
 
     def get_default_screen(self) -> Screen[Any]:
         return AskScreen()

@@ -31,7 +31,7 @@ class OpenRun:
     limits: Limits = field(default_factory=Limits)
     feed: RunFeed | None = None
     began: datetime | None = None
-    """When it was begun or resumed here."""
+    """When it said the first thing here; models are opened before that."""
     used_before: float = 0.0
     """Seconds spent on it before that."""
     problem: LeadlineError | None = None
@@ -86,13 +86,15 @@ class OpenRun:
     def begin(self, feed: RunFeed) -> None:
         """It is under way from now on."""
         self.feed, self.problem, self.details = feed, None, ""
-        self.began, self.used_before = datetime.now(UTC), self.view.usage.seconds
+        self.began, self.used_before = None, self.view.usage.seconds
 
     def poll(self) -> bool:
         """Take in what the run has said; whether there was anything."""
         if self.feed is None:
             return False
         news = self.feed.take()
+        if news.events and self.began is None:
+            self.began = news.events[0].ts
         self.view.apply_all(news.events)
         self.notices += news.warnings
         if news.clarification is not None:

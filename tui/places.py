@@ -7,6 +7,8 @@ from dataclasses import dataclass
 
 from ..agent.tables.wide_table import Cell
 from ..evidence import Citation, Span
+from ..safe_text import safe_line
+from ..tools.corpus_sources import path_of, printable
 from .run_view import EvidenceView, PageView, RunView, WorkView
 from .widgets.report_view import sources_of
 
@@ -22,6 +24,13 @@ class Place:
     question: str = ""
     """What the span was read for."""
     sheet: int | None = None
+
+    @property
+    def address(self) -> str:
+        """For people: the path of a file, the address of anything else."""
+        if not self.url.startswith("file:"):
+            return safe_line(self.url)
+        return safe_line(printable(path_of(self.url)))
 
 
 def places_of_row(view: RunView, row_id: str, node_id: str | None) -> tuple[list[Place], int]:

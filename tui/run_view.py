@@ -182,7 +182,8 @@ class RunView:
             case events.NodeChanged():
                 self._change_node(event)
             case events.ClaimDrafted(claim=claim):
-                self.phase = "writing"
+                if self.phase != "writing":
+                    self.claims, self.phase = {}, "writing"
                 self.claims[claim.text] = claim
             case events.ClaimVerified():
                 self._verify(event)

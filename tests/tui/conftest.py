@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import os
 from collections.abc import AsyncIterator, Callable
 from pathlib import Path
 from typing import Any
@@ -21,25 +22,30 @@ from leadline.locations import locations
 from leadline.progress import Progress
 from leadline.runtime.engine import Engine
 from leadline.runtime.reader import FirstStageReader
-from leadline.runtime.scripted_engine import ScriptedEngine
 from leadline.settings import load_settings
 from leadline.tools.corpus_catalogue import CorpusCatalogue
 from leadline.tools.page_store import PageStore
 from leadline.tools.passage_ranker import HybridRanker
 from leadline.tui.app import LeadlineApp
+from leadline.tui.open_run import OpenRun
 from leadline.tui.research_thread import OpenResearcher
+from leadline.tui.screens.ask import WEB
+from leadline.tui.screens.run import RunScreen
+from leadline.tui.widgets.choices import Choices
 
 from ..agent.conftest import DOCUMENTS
+from .town import QUESTION, Town
 
 PATIENCE_SECONDS = 60.0
 
 
 @pytest.fixture
-def documents(home: Path) -> Path:
+def documents(home: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     folder = home / "documents"
     folder.mkdir(parents=True)
     for name, text in DOCUMENTS.items():
         (folder / name).write_text(text)
+    monkeypatch.chdir(home)
     return folder
 
 
@@ -71,10 +77,13 @@ def opener_with(engine: Engine) -> OpenResearcher:
     return open_scripted
 
 
+MakeApp = Callable[..., LeadlineApp]
+
+
 @pytest.fixture
-def app_with(documents: Path) -> Callable[..., LeadlineApp]:
-    def make(engine: ScriptedEngine, *, open_run: str | None = None) -> LeadlineApp:
-        return LeadlineApp(load_settings(), opener=opener_with(engine), open_run=open_run)
+def app_with(documents: Path) -> MakeApp:
+    def make(town: Town, *, open_run: str | None = None) -> LeadlineApp:
+        return LeadlineApp(load_settings(), opener=opener_with(town.engine), open_run=open_run)
 
     return make
 
@@ -85,28 +94,52 @@ def screen_text(app: LeadlineApp) -> str:
     return "\n".join("".join(segment.text for segment in line).rstrip() for line in lines)
 
 
-async def until(pilot: Pilot[Any], condition: Callable[[], bool]) -> None:
+async def until(
+    pilot: Pilot[Any], condition: Callable[[], bool], *, seconds: float = PATIENCE_SECONDS
+) -> None:
     """Wait for ``condition``; fails with the screen's text when patience runs out."""
+    assert isinstance(pilot.app, LeadlineApp)
     try:
-        async with asyncio.timeout(PATIENCE_SECONDS):
+        async with asyncio.timeout(seconds):
             while not condition():
                 await pilot.pause(0.02)
     except TimeoutError:
-        assert isinstance(pilot.app, LeadlineApp)
         pytest.fail(f"it did not come about:\n{screen_text(pilot.app)}")
 
 
-async def ask(pilot: Pilot[Any], question: str, folder: Path) -> None:
-    """Type ``question`` and the folder to look in, and ask."""
+async def until_shown(pilot: Pilot[Any], text: str) -> None:
     app = pilot.app
-    app.query_one("#question").focus()
-    await pilot.press(*_keys(question))
-    app.query_one("#folder").focus()
-    await pilot.press(*_keys(str(folder)))
-    app.screen.query_one("#sources").chosen.clear()  # type: ignore[attr-defined]
-    app.query_one("#question").focus()
-    await pilot.press("enter")
+    assert isinstance(app, LeadlineApp)
+    await until(pilot, lambda: text in screen_text(app))
 
 
-def _keys(text: str) -> list[str]:
-    return list(text)
+async def ask(pilot: Pilot[Any], question: str = QUESTION, *, options: str = "") -> OpenRun:
+    """Type ``question``, look in the folder of documents, press ``options``, and ask."""
+    app = pilot.app
+    assert isinstance(app, LeadlineApp)
+    await write(pilot, question)
+    await pilot.press("tab", "space", "tab")
+    assert WEB not in app.screen.query_one("#sources", Choices).chosen
+    await write(pilot, f".{os.sep}documents")
+    await pilot.press(*options.split(), "ctrl+s")
+    await until(pilot, lambda: isinstance(app.screen, RunScreen))
+    return app.open_runs[-1]
+
+
+async def write(pilot: Pilot[Any], text: str) -> None:
+    await pilot.press(*text)
+
+
+async def ended(pilot: Pilot[Any], run: OpenRun) -> None:
+    await until(pilot, lambda: not run.under_way)
+
+
+async def go_on(app: LeadlineApp, town: Town) -> None:
+    """Let a town's held answers go."""
+    wishes = app.open_runs[-1].wishes
+
+    async def open_gate(researcher: Researcher) -> None:
+        assert town.gate is not None
+        town.gate.set()
+
+    await asyncio.wrap_future(app.research.ask(wishes, open_gate))

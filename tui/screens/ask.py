@@ -133,6 +133,7 @@ class AskScreen(Screen[None]):
             hold = bool(self.query_one("#hold", Choices).chosen)
             self._leadline.ask(question, wishes, limits, hold=hold)
         self.query_one(QuestionArea).clear()
+        self.query_one(QuestionArea).focus()
 
     def action_question(self) -> None:
         self.query_one(QuestionArea).focus()

@@ -87,7 +87,7 @@ class PageScreen(Screen[None]):
         sheet = f" · page {place.sheet}" if place.sheet else ""
         title = safe_line(place.title or place.url)
         self.query_one("#page-title", Static).update(f"{number}{title}{sheet}")
-        self.query_one("#page-place", Static).update(state or safe_line(place.url))
+        self.query_one("#page-place", Static).update(state or place.address)
 
     def action_go(self, step: int) -> None:
         if len(self._places) > 1:

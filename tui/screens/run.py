@@ -103,8 +103,10 @@ class RunScreen(Screen[None]):
             return
         self._ticks += 1
         self._raise_questions()
-        if self.run.view.applied != self._drawn or self._ticks % _CLOCK_REFRESHES == 0:
+        if self.run.view.applied != self._drawn:
             self._draw()
+        elif self._ticks % _CLOCK_REFRESHES == 0:
+            self._draw_clocks()
         if self._was_under_way != self.run.under_way:
             self._was_under_way = self.run.under_way
             self._draw()
@@ -114,12 +116,8 @@ class RunScreen(Screen[None]):
 
     def _draw(self) -> None:
         """Draw what is in view of the run as it stands."""
-        run, view = self.run, self.run.view
-        self.query_one(RunHeader).show(run)
-        plan = self.query_one(PlanTree)
-        plan.update(view, run.now())
-        if plan.highlighted is None and plan.option_count:
-            plan.action_first()
+        view = self.run.view
+        plan = self._draw_clocks()
         match self.query_one(TabbedContent).active:
             case "findings":
                 self.query_one(Findings).update(view, plan.chosen_id)
@@ -135,6 +133,15 @@ class RunScreen(Screen[None]):
         if view.report is not None and not self._report_seen:
             self._report_seen = True
             self.action_tab("report")
+
+    def _draw_clocks(self) -> PlanTree:
+        """Draw what changes with time alone."""
+        self.query_one(RunHeader).show(self.run)
+        plan = self.query_one(PlanTree)
+        plan.update(self.run.view, self.run.now(), under_way=self.run.under_way)
+        if plan.highlighted is None:
+            plan.action_first()
+        return plan
 
     def _raise_questions(self) -> None:
         """Show what the run asks, and what was said beside its log."""
@@ -261,7 +268,9 @@ class RunScreen(Screen[None]):
     @on(OptionList.OptionSelected, "#findings-list, #report-list")
     def _row_opened(self, event: OptionList.OptionSelected) -> None:
         chosen = self.query_one(PlanTree).chosen_id
-        self._open(*places_of_row(self.run.view, event.option_id or "", chosen))
+        if event.option_id is None:
+            return
+        self._open(*places_of_row(self.run.view, event.option_id, chosen))
 
     @on(DataTable.CellSelected)
     def _cell_opened(self) -> None:

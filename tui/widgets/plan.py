@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from datetime import datetime
 
 from textual.content import Content
@@ -20,17 +21,24 @@ class PlanTree(RowList):
 
     BORDER_TITLE = "Plan"
 
-    def update(self, view: RunView, now: datetime) -> None:
+    def update(self, view: RunView, now: datetime, *, under_way: bool) -> None:
+        """Draw the plan; in a run that is not ``under_way`` nothing is shown as running."""
         rows = [
-            Row(_content(row, view.nodes[row.id], now, self.row_width), row.id)
+            Row(_content(row, _at_rest(view.nodes[row.id], under_way), now, self.row_width), row.id)
             for row in plan_rows(view.nodes)
         ]
         if view.table is not None:
             rows.insert(0, Row(_table_content(view, now), "table"))
         if not rows:
-            said = "The plan is being made" if view.phase == "planning" else "Nothing yet"
+            said = "The plan is drawn here as soon as it is made"
             rows = [Row(Content.styled(said, "$text-muted"))]
         self.show(rows)
+
+
+def _at_rest(node: NodeView, under_way: bool) -> NodeView:
+    """The question as it waits to be gone on with, where its run was stopped."""
+    stopped = node.state == "running" and not under_way
+    return replace(node, state="waiting", parents=()) if stopped else node
 
 
 def _content(row: PlanRow, node: NodeView, now: datetime, width: int) -> Content:
@@ -65,7 +73,8 @@ def node_facts(node: NodeView, now: datetime) -> list[str]:
     if node.state == "failed":
         return [safe_line(node.error)]
     if node.state == "waiting":
-        return [f"waits for {', '.join(node.parents)}"] if node.parents else ["waits"]
+        begun = work_facts(node.work, now)
+        return [f"waits for {', '.join(node.parents)}"] if node.parents else ["waits", *begun]
     doing = [activity(node.work)] if node.state == "running" else []
     return [*doing, *work_facts(node.work, now)]
 

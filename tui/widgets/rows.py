@@ -20,7 +20,7 @@ def hanging(first: Content, text: Content, width: int, further: Content | None =
 
 @dataclass(frozen=True, slots=True)
 class Row:
-    """One row. Without an id it is a heading, which cannot be chosen."""
+    """One row. Without an id there is nothing to open, but it can be scrolled to."""
 
     content: Content
     id: str | None = None
@@ -58,12 +58,14 @@ class RowList(OptionList, inherit_bindings=True):
         self._shown = list(rows)
 
     def _replace(self, rows: Sequence[Row]) -> None:
-        chosen, scrolled = self.chosen_id, self.scroll_offset.y
+        index, chosen, scrolled = self.highlighted, self.chosen_id, self.scroll_offset.y
+        ids = [row.id for row in rows]
+        if chosen is not None and chosen in ids:
+            index = ids.index(chosen)
         with self.prevent(OptionList.OptionHighlighted):
-            self.set_options(Option(row.content, row.id, disabled=row.id is None) for row in rows)
-            ids = [row.id for row in rows]
-            if chosen in ids and chosen is not None:
-                self.highlighted = ids.index(chosen)
+            self.set_options(Option(row.content, row.id) for row in rows)
+            if index is not None and rows:
+                self.highlighted = min(index, len(rows) - 1)
         self.scroll_to(y=scrolled, animate=False)
 
     def on_focus(self) -> None:
