@@ -39,6 +39,12 @@ class Tab:
                 result: dict[str, Any] = message["result"]
                 return result
 
+    async def click(self, x: int, y: int) -> None:
+        for kind in ("mousePressed", "mouseReleased"):
+            await self.call(
+                "Input.dispatchMouseEvent", type=kind, x=x, y=y, button="left", clickCount=1
+            )
+
     async def type(self, text: str) -> None:
         await self.call("Input.insertText", text=text)
 

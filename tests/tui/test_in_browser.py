@@ -115,6 +115,7 @@ async def test_a_question_is_asked_in_a_browser(address: str, tmp_path: Path) ->
         await _until(lambda: _is_drawn(tab))
         await asyncio.sleep(_DRAWING_SECONDS)
         asking = await tab.picture()
+        await tab.click(300, 100)  # the terminal has to have the focus
         await tab.type("When was the harbour of Port Alder opened?")
         await tab.press("Tab", 9)
         await tab.press(" ", 32, " ")  # not the web

@@ -1,15 +1,11 @@
 from __future__ import annotations
 
-from collections.abc import Callable
-
 from textual.widgets import Input
 
-from leadline.runtime.scripted_engine import ScriptedEngine
-from leadline.tui.app import LeadlineApp
 from leadline.tui.keys import key_bindings, usable_keymap
 from leadline.tui.screens.jump import JumpScreen
 
-from .conftest import screen_text, until
+from .conftest import idle_app, screen_text, until
 
 
 def test_every_binding_of_the_application_has_an_id_of_its_own() -> None:
@@ -38,8 +34,8 @@ def test_an_unknown_action_is_named_with_the_nearest() -> None:
     ]
 
 
-async def test_jump_mode_reaches_a_pane_by_a_key(app_with: Callable[..., LeadlineApp]) -> None:
-    app = app_with(ScriptedEngine())
+async def test_jump_mode_reaches_a_pane_by_a_key() -> None:
+    app = idle_app()
     async with app.run_test(size=(80, 24)) as pilot:
         await pilot.press("ctrl+o")
         await until(pilot, lambda: isinstance(app.screen, JumpScreen))

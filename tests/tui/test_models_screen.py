@@ -8,14 +8,11 @@ from leadline.cancellation import Cancellation
 from leadline.errors import DownloadError
 from leadline.locations import Locations
 from leadline.progress import Progress
-from leadline.runtime.scripted_engine import ScriptedEngine
 from leadline.settings import load_settings
 from leadline.tui.app import LeadlineApp
 from leadline.tui.screens.models import ModelsScreen, missing_models, needed_models
 
-from .conftest import screen_text, until
-
-AppWith = Callable[..., LeadlineApp]
+from .conftest import idle_app, screen_text, until
 
 
 def test_what_the_settings_name_is_needed() -> None:
@@ -36,9 +33,7 @@ async def test_a_machine_without_models_is_welcomed() -> None:
         await until(pilot, lambda: "What would you like to know?" in screen_text(app))
 
 
-async def test_a_pull_shows_its_progress_and_is_stopped(
-    app_with: AppWith, monkeypatch: pytest.MonkeyPatch
-) -> None:
+async def test_a_pull_shows_its_progress_and_is_stopped(monkeypatch: pytest.MonkeyPatch) -> None:
     async def slow_pull(
         model_id: str,
         *,
@@ -52,7 +47,7 @@ async def test_a_pull_shows_its_progress_and_is_stopped(
         cancel.check()
 
     monkeypatch.setattr("leadline.tui.screens.models.pull", slow_pull)
-    app = app_with(ScriptedEngine())
+    app = idle_app()
     async with app.run_test(size=(80, 24)) as pilot:
         await pilot.press("f3", "p")
         await until(pilot, lambda: "250 MB of 1.1 GB" in screen_text(app))
@@ -60,14 +55,12 @@ async def test_a_pull_shows_its_progress_and_is_stopped(
         await until(pilot, lambda: "Stopped" in screen_text(app))
 
 
-async def test_a_pull_that_fails_says_why(
-    app_with: AppWith, monkeypatch: pytest.MonkeyPatch
-) -> None:
+async def test_a_pull_that_fails_says_why(monkeypatch: pytest.MonkeyPatch) -> None:
     async def failing_pull(model_id: str, **options: object) -> None:
         raise DownloadError(f"cannot download '{model_id}'", remedy="check the network")
 
     monkeypatch.setattr("leadline.tui.screens.models.pull", failing_pull)
-    app = app_with(ScriptedEngine())
+    app = idle_app()
     async with app.run_test(size=(80, 24), notifications=True) as pilot:
         await pilot.press("f3", "p")
         await until(pilot, lambda: "check the network" in screen_text(app))

@@ -2,7 +2,6 @@ from __future__ import annotations
 
 import os
 import stat
-from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -11,7 +10,6 @@ from textual.widgets import DataTable, Input
 from leadline.agent.report import Claim
 from leadline.agent.run_store import RunStore
 from leadline.locations import locations
-from leadline.runtime.scripted_engine import ScriptedEngine
 from leadline.tui.app import LeadlineApp
 from leadline.tui.screens.comparison import ComparisonScreen
 from leadline.tui.screens.dialogs import ChoiceDialog
@@ -19,9 +17,7 @@ from leadline.tui.screens.run import RunScreen
 from leadline.tui.screens.sessions import SessionsScreen
 
 from ..kept_runs import cite, keep_page, keep_run
-from .conftest import screen_text, until
-
-AppWith = Callable[..., LeadlineApp]
+from .conftest import idle_app, screen_text, until
 
 
 @pytest.fixture
@@ -43,8 +39,8 @@ def three_runs() -> None:
 
 
 @pytest.fixture
-def app(app_with: AppWith, three_runs: None) -> LeadlineApp:
-    return app_with(ScriptedEngine())
+def app(three_runs: None) -> LeadlineApp:
+    return idle_app()
 
 
 def listed(app: LeadlineApp) -> int:

@@ -1,26 +1,22 @@
 from __future__ import annotations
 
 import tomllib
-from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 from textual.widgets import DataTable, Input
 
-from leadline.runtime.scripted_engine import ScriptedEngine
 from leadline.setting_files import user_file
 from leadline.tui.app import LeadlineApp
 from leadline.tui.screens.dialogs import ChoiceDialog
 from leadline.tui.screens.settings import SettingDialog, SettingsScreen
 
-from .conftest import screen_text, until
-
-AppWith = Callable[..., LeadlineApp]
+from .conftest import idle_app, screen_text, until
 
 
 @pytest.fixture
-def app(app_with: AppWith) -> LeadlineApp:
-    return app_with(ScriptedEngine())
+def app() -> LeadlineApp:
+    return idle_app()
 
 
 def kept() -> dict[str, object]:
