@@ -31,7 +31,7 @@ class OpenRun:
     limits: Limits = field(default_factory=Limits)
     feed: RunFeed | None = None
     began: datetime | None = None
-    """When it said the first thing here; models are opened before that."""
+    """When it was begun or resumed here, models once open."""
     used_before: float = 0.0
     """Seconds spent on it before that."""
     problem: LeadlineError | None = None
@@ -93,8 +93,7 @@ class OpenRun:
         if self.feed is None:
             return False
         news = self.feed.take()
-        if news.events and self.began is None:
-            self.began = news.events[0].ts
+        self.began = self.began or self.feed.opened_at
         self.view.apply_all(news.events)
         self.notices += news.warnings
         if news.clarification is not None:

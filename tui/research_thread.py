@@ -25,7 +25,7 @@ from ..errors import Cancelled, RunError
 from ..progress import Progress
 from .run_feed import RunFeed
 
-_NICENESS = 10
+_NICENESS = 5
 """Keys are answered first, however many threads compute; those inherit it from this one."""
 _CLOSING_SECONDS = 5.0
 
@@ -142,7 +142,9 @@ class ResearchThread:
         opened = await self._open(wishes, feed)
         try:
             # Several may wait for the same researcher; one that gives up must not take it away.
-            return await work(await asyncio.shield(opened.researcher))
+            researcher = await asyncio.shield(opened.researcher)
+            feed.open()
+            return await work(researcher)
         finally:
             opened.feeds.remove(feed)
 
@@ -190,7 +192,9 @@ class ResearchThread:
 
 def _serve(loop: asyncio.AbstractEventLoop) -> None:
     if sys.platform == "linux":
-        os.setpriority(os.PRIO_PROCESS, threading.get_native_id(), _NICENESS)
+        thread = threading.get_native_id()
+        niceness = os.getpriority(os.PRIO_PROCESS, thread) + _NICENESS
+        os.setpriority(os.PRIO_PROCESS, thread, niceness)
     asyncio.set_event_loop(loop)
     loop.run_forever()
     loop.close()

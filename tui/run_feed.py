@@ -6,6 +6,7 @@ import asyncio
 import threading
 from collections import deque
 from dataclasses import dataclass
+from datetime import UTC, datetime
 from typing import NamedTuple
 
 from ..agent.events import Event, PlanUpdated
@@ -42,6 +43,8 @@ class RunFeed:
         self._hold = hold
         self.steering = Steering()
         self.cancel = Cancellation()
+        self.opened_at: datetime | None = None
+        """When models and corpora were open: the run's clock begins."""
         self.under_way: dict[str, Amount] = {}
         """Long work by name ("qwen2.5-coder-0.5b"), as last told."""
         self._lock = threading.Lock()
@@ -51,6 +54,10 @@ class RunFeed:
         self._answer: asyncio.Future[str | None] | None = None
         self._loop: asyncio.AbstractEventLoop | None = None
         self._ended: Report | BaseException | None = None
+
+    def open(self) -> None:
+        """Say that the researcher is there."""
+        self.opened_at = datetime.now(UTC)
 
     def tell(self, event: Event) -> None:
         if self._hold and isinstance(event, PlanUpdated):

@@ -49,7 +49,7 @@ def _content(row: PlanRow, node: NodeView, now: datetime, width: int) -> Content
     trunk = Content.styled(row.trunk.ljust(head.cell_length), "$text-muted")
     lines = [hanging(head, Content(safe_line(node.text)), width, trunk)]
     facts = node_facts(node, now)
-    if row.also_needs:
+    if row.also_needs and node.state != "waiting":
         facts = [f"needs {', '.join(row.also_needs)}", *facts]
     if facts:
         below = Content.styled(" · ".join(facts), "$text-muted")

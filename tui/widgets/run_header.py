@@ -50,6 +50,8 @@ def state_words(run: OpenRun) -> tuple[str, str]:
         return "◐ stopping", "$text-warning"
     if view.paused and run.under_way:
         return "‖ paused", "$text-warning"
+    if run.under_way and run.began is None:
+        return "◐ opening models and corpora", "$text-accent"
     if run.under_way:
         return f"◐ {_PHASES[view.phase]}", "$text-accent"
     if view.report is not None:
