@@ -101,10 +101,10 @@ class LeadlineApp(App[None], inherit_bindings=False):
             self.register_theme(theme)
         self.apply_settings(self.settings)
         self.set_interval(_POLL_SECONDS, self._poll)
-        if self._needs_models and missing_models(self.settings):
-            self.push_screen(ModelsScreen(first=True))
         if self._open_run is not None:
             self.open_run(self._open_run)
+        elif self._needs_models and missing_models(self.settings):
+            self.push_screen(ModelsScreen(first=True))
 
     def apply_settings(self, settings: Settings) -> None:
         """Take other settings into use: colours and keys now, the rest with the next question."""

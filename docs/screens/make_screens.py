@@ -1,9 +1,11 @@
 """Makes the pictures of the terminal application that the README shows, from a real session.
 
-    python docs/screens/make_screens.py --docs FOLDER
+    python docs/screens/make_screens.py --docs FOLDER     asks a question and for a table
+    python docs/screens/make_screens.py --run RUN         draws a run that is kept
 
-FOLDER holds SQLite's documentation as HTML. The models of the settings have to be here (``leadline
-models pull``). A picture is an SVG that fetches nothing.
+FOLDER holds SQLite's documentation as HTML; the models of the settings have to be here (``leadline
+models pull``). A kept run is drawn from its events, as it was seen. A picture is an SVG that fetches
+nothing.
 """
 
 from __future__ import annotations
@@ -15,52 +17,60 @@ from collections.abc import Callable
 from pathlib import Path
 
 from textual.pilot import Pilot
-from textual.widgets import Input, TabbedContent
+from textual.widgets import DataTable, Input, TabbedContent
 
 from leadline.settings import load_settings
 from leadline.storage import write_atomically
 from leadline.tui.app import LeadlineApp
 from leadline.tui.open_run import OpenRun
+from leadline.tui.screens.page import PageScreen
 from leadline.tui.screens.run import RunScreen
 from leadline.tui.widgets.choices import Choices
+from leadline.tui.widgets.findings import Findings
 from leadline.tui.widgets.question_area import QuestionArea
 
 HERE = Path(__file__).parent
 QUESTION = "How does WAL mode treat readers while a writer commits, and when is a checkpoint run?"
 TABLE = "SQLite's journal modes, with the columns: mode, what happens to the journal"
-SIZE = (112, 32)
+SIZE = (112, 30)
 PATIENCE_SECONDS = 3_600.0
 _REMOTE_FONT = re.compile(r"@font-face \{.*?\}\s*", re.DOTALL)
+_DRAWING_SECONDS = 1.0
 
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--docs", type=Path, required=True, help="SQLite's documentation")
+    what = parser.add_mutually_exclusive_group(required=True)
+    what.add_argument("--docs", type=Path, help="SQLite's documentation")
+    what.add_argument("--run", help="a run that is kept")
     parser.add_argument("--model", help="plans and writes, in place of the settings' model")
     arguments = parser.parse_args()
-    asyncio.run(session(arguments.docs, arguments.model))
+    app = LeadlineApp(load_settings(model=arguments.model))
+    asyncio.run(live(app, arguments.docs) if arguments.docs else kept(app, arguments.run))
 
 
-async def session(docs: Path, model: str | None) -> None:
+async def live(app: LeadlineApp, docs: Path) -> None:
     """Ask a question and for a table, and draw what is seen on the way."""
-    app = LeadlineApp(load_settings(model=model))
     async with app.run_test(size=SIZE) as pilot:
         run = await _ask(pilot, QUESTION, docs, table=False)
         await _until(pilot, lambda: _has_evidence(run) or not run.under_way)
-        _draw(app, "reading")
+        await _draw(pilot, "reading")
         await _until(pilot, lambda: not run.under_way)
-        await _finished(pilot, "findings")
-        _draw(app, "plan")
-        await _finished(pilot, "report")
-        _draw(app, "report")
+        await _draw_run(pilot)
         await pilot.press("ctrl+n")
         table = await _ask(pilot, TABLE, docs, table=True)
         await _until(pilot, lambda: not table.under_way)
-        await pilot.pause(1)
-        _draw(app, "table")
-        await pilot.press("ctrl+r")
-        await pilot.pause(1)
-        _draw(app, "sessions")
+        await _draw(pilot, "table")
+        await _draw_sessions(pilot)
+
+
+async def kept(app: LeadlineApp, run_id: str) -> None:
+    """Draw a run from its log."""
+    async with app.run_test(size=SIZE) as pilot:
+        app.open_run(app.runs.get(run_id).path.name)
+        await _until(pilot, lambda: isinstance(app.screen, RunScreen))
+        await _draw_run(pilot)
+        await _draw_sessions(pilot)
 
 
 async def _ask(pilot: Pilot[None], text: str, docs: Path, *, table: bool) -> OpenRun:
@@ -73,9 +83,6 @@ async def _ask(pilot: Pilot[None], text: str, docs: Path, *, table: bool) -> Ope
     if table:
         screen.query_one("#mode", Choices).focus()
         await pilot.press("down", "space")
-    await pilot.pause(0.5)
-    if not table:
-        _draw(app, "asking")
     known = len(app.open_runs)
     screen.query_one(QuestionArea).focus()
     await pilot.press("enter")
@@ -83,13 +90,31 @@ async def _ask(pilot: Pilot[None], text: str, docs: Path, *, table: bool) -> Ope
     return app.open_runs[-1]
 
 
+async def _draw_run(pilot: Pilot[None]) -> None:
+    """Its plan with what was found, its report, and a quote in its page."""
+    tabs = pilot.app.screen.query_one(TabbedContent)
+    tabs.active = "findings"
+    await _draw(pilot, "plan")
+    tabs.active = "report"
+    await _draw(pilot, "report")
+    tabs.active = "findings"
+    found = pilot.app.screen.query_one(Findings)
+    found.focus()
+    await pilot.press("home", "enter")
+    await pilot.pause(_DRAWING_SECONDS)
+    if isinstance(pilot.app.screen, PageScreen):
+        await _draw(pilot, "evidence")
+        await pilot.press("escape")
+
+
+async def _draw_sessions(pilot: Pilot[None]) -> None:
+    await pilot.press("ctrl+r")
+    await _until(pilot, lambda: pilot.app.screen.query_one(DataTable).row_count > 0)
+    await _draw(pilot, "sessions")
+
+
 def _has_evidence(run: OpenRun) -> bool:
     return any(node.work.evidence for node in run.view.nodes.values())
-
-
-async def _finished(pilot: Pilot[None], tab: str) -> None:
-    pilot.app.screen.query_one(TabbedContent).active = tab
-    await pilot.pause(1)
 
 
 async def _until(pilot: Pilot[None], condition: Callable[[], bool]) -> None:
@@ -98,8 +123,9 @@ async def _until(pilot: Pilot[None], condition: Callable[[], bool]) -> None:
             await pilot.pause(0.2)
 
 
-def _draw(app: LeadlineApp, name: str) -> None:
-    picture = _REMOTE_FONT.sub("", app.export_screenshot(title="Leadline"))
+async def _draw(pilot: Pilot[None], name: str) -> None:
+    await pilot.pause(_DRAWING_SECONDS)
+    picture = _REMOTE_FONT.sub("", pilot.app.export_screenshot(title="Leadline"))
     path = HERE / f"{name}.svg"
     write_atomically(path, picture)
     path.chmod(0o644)
