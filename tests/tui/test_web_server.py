@@ -39,6 +39,13 @@ def test_other_addresses_need_a_flag(capsys: pytest.CaptureFixture[str]) -> None
     assert "acts as you" in error and "--allow-remote" in error
 
 
+def test_a_warning_comes_before_anything_else(capsys: pytest.CaptureFixture[str]) -> None:
+    assert run(["serve", "--host", "0.0.0.0", "--allow-remote"]) == ExitCode.USAGE
+    warned, refused = capsys.readouterr().err.splitlines()
+    assert warned.startswith("warning: ") and "no password" in warned
+    assert "--public-url" in refused
+
+
 @pytest.mark.parametrize(
     ("host", "own"),
     [("127.0.0.1", True), ("localhost", True), ("::1", True), ("0.0.0.0", False), ("a.b", False)],

@@ -40,4 +40,9 @@ def serve(host: str, port: int, public_url: str | None, allow_remote: bool) -> N
                 remedy="leave --host out, or give --allow-remote if everyone there may do so",
             )
         warn(f"{danger}; there is no password")
+        if host in ("0.0.0.0", "::") and public_url is None:
+            raise ConfigError(
+                f"{host} is no address that a browser can open",
+                remedy=f"say where visitors find it: --public-url http://NAME:{port}",
+            )
     ApplicationServer(host, port, public_url=public_url).serve()
