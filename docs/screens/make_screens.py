@@ -92,6 +92,7 @@ async def _ask(pilot: Pilot[None], text: str, docs: Path, *, table: bool) -> Ope
 
 async def _draw_run(pilot: Pilot[None]) -> None:
     """Its plan with what was found, its report, and a quote in its page."""
+    await pilot.pause(_DRAWING_SECONDS)
     tabs = pilot.app.screen.query_one(TabbedContent)
     tabs.active = "findings"
     await _draw(pilot, "plan")

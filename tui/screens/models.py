@@ -188,7 +188,7 @@ class ModelsScreen(Screen[None]):
             show_problem(self.app, error)
         finally:
             self._cancel = self._amount = None
-            if self.is_attached:
+            if self.query(DataTable):  # the screen may have been left meanwhile
                 self._list()
                 self._draw()
         if self._first and self.is_attached and not missing_models(self._settings):

@@ -133,7 +133,8 @@ class SessionsScreen(Screen[None]):
         except LeadlineError as error:
             show_problem(self.app, error)
             return
-        self._show(found, damaged, searched=bool(words.strip()))
+        if self.query(DataTable):  # the screen may have been left meanwhile
+            self._show(found, damaged, searched=bool(words.strip()))
 
     def _show(self, found: list[RunSummary], damaged: list[str], *, searched: bool) -> None:
         chosen = self._chosen

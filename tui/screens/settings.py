@@ -69,6 +69,8 @@ class SettingsScreen(Screen[None]):
         except LeadlineError as error:
             show_problem(self.app, error)
             return
+        if not self.query(DataTable):  # the screen was left meanwhile
+            return
         row = max(self._table.cursor_row, 0)
         self._values = {value.name: value for value in values}
         self._table.clear()
