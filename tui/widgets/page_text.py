@@ -28,6 +28,8 @@ class Shaded(NamedTuple):
 class PageText(ScrollView, can_focus=True):
     """Draws only the lines in view, so that a book opens as fast as a note."""
 
+    # Lines are broken once, for a width that does not change when the bar appears.
+    DEFAULT_CSS = "PageText { scrollbar-gutter: stable; }"
     COMPONENT_CLASSES: ClassVar[set[str]] = {
         "page-text--quote",
         *(f"page-text--shade-{shade}" for shade in range(1, SHADES + 1)),
@@ -45,7 +47,8 @@ class PageText(ScrollView, can_focus=True):
         self._text = safe_text(text).replace("\t", " ")
         self._quote, self._shaded = quote, ()
         self._break_lines()
-        self.scroll_to_quote()
+        # How far it can be scrolled is known once the text is laid out.
+        self.call_after_refresh(self.scroll_to_quote)
 
     def shade(self, shaded: Sequence[Shaded]) -> None:
         """Shade words, given in the order of the text; none takes the shading away."""
@@ -54,7 +57,7 @@ class PageText(ScrollView, can_focus=True):
 
     def scroll_to_quote(self) -> None:
         line = self._lines.line_at(self._quote[0]) if self._quote else 0
-        self.scroll_to(y=max(0, line - self.size.height // 3), animate=False)
+        self.scroll_to(y=max(0, line - self.size.height // 3), animate=False, force=True)
 
     def on_resize(self) -> None:
         top = self._lines.starts[min(self.scroll_offset.y, len(self._lines) - 1)]
@@ -62,7 +65,7 @@ class PageText(ScrollView, can_focus=True):
         if self._quote is None:
             self.scroll_to(y=self._lines.line_at(top), animate=False)
         else:
-            self.scroll_to_quote()
+            self.call_after_refresh(self.scroll_to_quote)
 
     def _break_lines(self) -> None:
         width = self.scrollable_content_region.width
