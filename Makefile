@@ -7,7 +7,7 @@ BIN := $(VENV)/bin
 READY := $(VENV)/.ready
 MODELS := qwen2.5-coder-1.5b qwen2.5-coder-0.5b all-minilm-l6-v2
 
-.PHONY: demo test test-slow check docs format env wheel clean
+.PHONY: demo test test-slow screens check docs format env wheel clean
 .DELETE_ON_ERROR:
 
 demo: env
@@ -22,6 +22,11 @@ test: env check docs
 test-slow: env
 	$(BIN)/leadline models pull smollm2-135m $(MODELS)
 	$(BIN)/pytest -m slow
+
+# Pictures of the terminal application, from a real session: make screens DOCS=folder of SQLite's HTML
+screens: env
+	$(BIN)/leadline models pull $(MODELS)
+	$(BIN)/python docs/screens/make_screens.py --docs $(DOCS)
 
 check: env
 	$(BIN)/ruff check .

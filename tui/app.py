@@ -29,14 +29,20 @@ from ..settings import Settings
 from ..tools.page_store import PageStore
 from .ascii_filter import AsciiFilter, terminal_shows_unicode
 from .commands import OffersCommands, PaletteCommand
+from .keys import bindings_in_force, usable_keymap
 from .open_run import OpenRun, kept_run
 from .research_thread import OpenResearcher, ResearchThread, Start
 from .run_feed import RunFeed
 from .screens.ask import AskScreen
+from .screens.help import HelpScreen
+from .screens.jump import JumpScreen
+from .screens.models import ModelsScreen, missing_models
 from .screens.page import Look
 from .screens.problems import show_problem
 from .screens.run import RunScreen
 from .screens.sessions import SessionsScreen
+from .screens.settings import SettingsScreen
+from .themes import THEMES
 
 _WIDTHS = [(0, "-narrow"), (110, "-wide")]
 """Classes of a screen by its width in columns."""
@@ -56,6 +62,10 @@ class LeadlineApp(App[None], inherit_bindings=False):
         Binding("ctrl+q", "quit", "Quit", id="app.quit", priority=True),
         Binding("ctrl+n", "new_question", "New question", id="app.ask", show=False),
         Binding("ctrl+r", "sessions", "Sessions", id="app.sessions"),
+        Binding("f1", "help", "Help", id="app.help"),
+        Binding("f2", "settings", "Settings", id="app.settings", show=False),
+        Binding("f3", "models", "Models", id="app.models", show=False),
+        Binding("ctrl+o", "jump", "Jump", id="app.jump", show=False, tooltip="To a pane, by a key"),
         Binding("ctrl+c", "help_quit", show=False, system=True, id="app.interrupt"),
     ]
 
@@ -72,6 +82,7 @@ class LeadlineApp(App[None], inherit_bindings=False):
         self.open_runs: list[OpenRun] = []
         """Runs that were begun, resumed or opened here."""
         self._open_run = open_run
+        self._needs_models = opener is open_researcher
         self.plain_filters: list[LineFilter] = [] if terminal_shows_unicode() else [AsciiFilter()]
         """Put what is drawn into signs that the terminal has."""
 
@@ -86,10 +97,14 @@ class LeadlineApp(App[None], inherit_bindings=False):
         return AskScreen()
 
     def on_mount(self) -> None:
+        for theme in THEMES:
+            self.register_theme(theme)
         self.apply_settings(self.settings)
         self.set_interval(_POLL_SECONDS, self._poll)
         if self._open_run is not None:
             self.open_run(self._open_run)
+        elif self._needs_models and missing_models(self.settings):
+            self.push_screen(ModelsScreen(first=True))
 
     def apply_settings(self, settings: Settings) -> None:
         """Take other settings into use: colours and keys now, the rest with the next question."""
@@ -98,7 +113,15 @@ class LeadlineApp(App[None], inherit_bindings=False):
             self.theme = settings.theme
         else:
             self.notify(f"there is no theme {settings.theme!r}", severity="warning", markup=False)
-        self.set_keymap(settings.keymap)
+        keymap, problems = usable_keymap(settings.keymap)
+        self.set_keymap(keymap)
+        if problems:
+            self.notify(
+                "\n".join(problems),
+                title="Keys that cannot be used",
+                severity="warning",
+                markup=False,
+            )
 
     def ask(self, question: str, wishes: Wishes, limits: Limits, *, hold: bool = False) -> OpenRun:
         """Research ``question`` and show how it goes; with ``hold`` it pauses at its plan."""
@@ -182,6 +205,30 @@ class LeadlineApp(App[None], inherit_bindings=False):
         """Show the runs that are kept."""
         self._bring(SessionsScreen)
 
+    def action_settings(self) -> None:
+        """Show every setting."""
+        self._bring(SettingsScreen)
+
+    def action_models(self) -> None:
+        """Show which models are here, and bring others."""
+        self._bring(ModelsScreen)
+
+    def action_help(self) -> None:
+        """Say what keys do on the screen in front."""
+        if not isinstance(self.screen, HelpScreen):
+            title = self.screen.BINDING_GROUP_TITLE or type(self.screen).__name__
+            self.push_screen(HelpScreen(title, bindings_in_force(self.screen)))
+
+    @work(exclusive=True, group="jump")
+    async def action_jump(self) -> None:
+        """Put a key over everything that can have the focus."""
+        screen = self.screen
+        if isinstance(screen, JumpScreen):
+            return
+        target = await self.push_screen_wait(JumpScreen.over(screen))
+        if target is not None:
+            target.focus()
+
     def _bring(self, kind: type[Screen[Any]]) -> None:
         """Show a screen of this kind: the one that is open, or a new one."""
         for screen in self.screen_stack:
@@ -207,6 +254,10 @@ class LeadlineApp(App[None], inherit_bindings=False):
     def _commands(self) -> Iterator[PaletteCommand]:
         yield PaletteCommand("question: new", "Go to the first screen", self.action_new_question)
         yield PaletteCommand("sessions: show", "Runs that are kept", self.action_sessions)
+        yield PaletteCommand("settings: show", "Change a setting or a key", self.action_settings)
+        yield PaletteCommand("models: show", "Bring models here", self.action_models)
+        yield PaletteCommand("help: keys", "What keys do on this screen", self.action_help)
+        yield PaletteCommand("view: jump", "To a pane, by a key", self.action_jump)
         yield PaletteCommand("view: choose colours", "Change the theme", self.search_themes)
         yield PaletteCommand("leadline: quit", "A run under way can be resumed", self.action_quit)
 

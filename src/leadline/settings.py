@@ -125,7 +125,7 @@ class Settings(BaseSettings):
     find; None asks all. Corpora are always searched."""
     allow_hosts: Names = ()
     """Private hosts (``host`` or ``host:port``) that may be fetched all the same."""
-    theme: str = "textual-dark"
+    theme: str = "leadline-dark"
     """Colours of the terminal application, by the theme's name."""
     keymap: Pairs = Field(default_factory=dict)
     """Other keys for actions of the terminal application, by the action's id."""

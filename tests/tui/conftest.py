@@ -22,6 +22,7 @@ from leadline.locations import locations
 from leadline.progress import Progress
 from leadline.runtime.engine import Engine
 from leadline.runtime.reader import FirstStageReader
+from leadline.runtime.scripted_engine import ScriptedEngine
 from leadline.settings import load_settings
 from leadline.tools.corpus_catalogue import CorpusCatalogue
 from leadline.tools.page_store import PageStore
@@ -86,6 +87,11 @@ def app_with(documents: Path) -> MakeApp:
         return LeadlineApp(load_settings(), opener=opener_with(town.engine), open_run=open_run)
 
     return make
+
+
+def idle_app() -> LeadlineApp:
+    """The application where nothing is asked."""
+    return LeadlineApp(load_settings(), opener=opener_with(ScriptedEngine()))
 
 
 def screen_text(app: LeadlineApp) -> str:

@@ -5,8 +5,9 @@ from pathlib import Path
 
 import pytest
 
+from leadline.agent.event_log import EventLog
 from leadline.agent.events import Event
-from leadline.agent.run_store import EventLog, RunStore
+from leadline.agent.run_store import RunStore
 from leadline.errors import EndpointError, StorageError
 from leadline.locations import locations
 from leadline.tui.app import LeadlineApp

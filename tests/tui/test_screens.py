@@ -113,7 +113,7 @@ NARROW = """\
  Quotes
   1  “Readers can proceed at the same time as a writer.”
      Write-Ahead Logging
- r Resume  esc Back  ^q Quit                                        ▏^p palette"""
+ r Resume  esc Back  ^q Quit  ^r Sessions  f1 Help                  ▏^p palette"""
 
 WIDE = """\
  How do readers and writers meet in a write-ahead log?
@@ -139,7 +139,7 @@ WIDE = """\
 
 
 
- r Resume  esc Back  ^q Quit                                                                                ▏^p palette"""
+ r Resume  esc Back  ^q Quit  ^r Sessions  f1 Help                                                          ▏^p palette"""
 # fmt: on
 
 

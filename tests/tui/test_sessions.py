@@ -2,7 +2,6 @@ from __future__ import annotations
 
 import os
 import stat
-from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -18,10 +17,7 @@ from leadline.tui.screens.run import RunScreen
 from leadline.tui.screens.sessions import SessionsScreen
 
 from ..kept_runs import cite, keep_page, keep_run
-from .conftest import screen_text, until
-from .town import Town
-
-AppWith = Callable[..., LeadlineApp]
+from .conftest import idle_app, screen_text, until
 
 
 @pytest.fixture
@@ -43,8 +39,8 @@ def three_runs() -> None:
 
 
 @pytest.fixture
-def app(app_with: AppWith, three_runs: None) -> LeadlineApp:
-    return app_with(Town())
+def app(three_runs: None) -> LeadlineApp:
+    return idle_app()
 
 
 def listed(app: LeadlineApp) -> int:
@@ -171,7 +167,7 @@ async def test_without_an_editor_the_remedy_is_told(
     for variable in ("EDITOR", "VISUAL"):
         monkeypatch.delenv(variable, raising=False)
     monkeypatch.setenv("PATH", os.devnull)
-    async with app.run_test(size=(80, 24)) as pilot:
+    async with app.run_test(size=(80, 24), notifications=True) as pilot:
         await pilot.press("ctrl+r")
         await until(pilot, lambda: listed(app) == 3)
         await pilot.press("down", "e")

@@ -104,7 +104,8 @@ class AskScreen(Screen[None]):
         except LeadlineError as error:
             names = []
             show_problem(self.app, error)
-        self.query_one("#sources", Choices).offer([(name, name) for name in (WEB, *names)])
+        for sources in self.query("#sources").results(Choices):  # none once the screen is left
+            sources.offer([(name, name) for name in (WEB, *names)])
 
     @on(Choices.Changed, "#mode")
     def _mode_changed(self) -> None:

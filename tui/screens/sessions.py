@@ -8,10 +8,10 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, ClassVar, cast
 
+from rich.text import Text
 from textual import on, work
 from textual.app import ComposeResult
 from textual.binding import Binding, BindingType
-from textual.content import Content
 from textual.screen import Screen
 from textual.widgets import DataTable, Footer, Input, Label
 
@@ -76,8 +76,8 @@ class SessionsScreen(Screen[None]):
         return self._leadline.runs
 
     @property
-    def _table(self) -> DataTable[Content]:
-        return cast("DataTable[Content]", self.query_one(DataTable))
+    def _table(self) -> DataTable[Text]:
+        return cast("DataTable[Text]", self.query_one(DataTable))
 
     def compose(self) -> ComposeResult:
         yield Input(placeholder="search titles, questions and answers", id="search", compact=True)
@@ -133,7 +133,8 @@ class SessionsScreen(Screen[None]):
         except LeadlineError as error:
             show_problem(self.app, error)
             return
-        self._show(found, damaged, searched=bool(words.strip()))
+        if self.query(DataTable):  # the screen may have been left meanwhile
+            self._show(found, damaged, searched=bool(words.strip()))
 
     def _show(self, found: list[RunSummary], damaged: list[str], *, searched: bool) -> None:
         chosen = self._chosen
@@ -153,16 +154,16 @@ class SessionsScreen(Screen[None]):
         self.query_one("#sessions-note", Label).update(note)
         self.refresh_bindings()
 
-    def _cells(self, run: RunSummary, now: datetime) -> tuple[Content, ...]:
+    def _cells(self, run: RunSummary, now: datetime) -> tuple[Text, ...]:
         words = "unfinished" if run.status == "unfinished" else STATUS_WORDS[run.status]
         claims = "table" if run.as_table else str(run.claims)
         return (
-            Content(_MARK if run.run_id == self._marked else " "),
-            Content(when(run.started_at, now)),
-            Content(words),
-            Content("–" if run.pages is None else str(run.pages)),
-            Content("–" if run.pages is None else claims),
-            Content(safe_line(run.title, _TITLE_CHARACTERS)),
+            Text(_MARK if run.run_id == self._marked else " "),
+            Text(when(run.started_at, now)),
+            Text(words),
+            Text("–" if run.pages is None else str(run.pages)),
+            Text("–" if run.pages is None else claims),
+            Text(safe_line(run.title, _TITLE_CHARACTERS)),
         )
 
     @on(DataTable.RowHighlighted)

@@ -32,6 +32,7 @@ _COMMANDS = {
     "read": "Show what a file, a web page or a folder says to a question.",
     "reader": "Find and show the attention heads that a model reads with.",
     "runs": "List, search, show, resume, replay, rename, remove and move runs.",
+    "serve": "Serve the terminal application to browsers, on this machine.",
     "table": "Find the table that a query asks for, every cell with its source.",
     "tui": "Open the terminal application (also what `leadline` alone does on a terminal).",
 }

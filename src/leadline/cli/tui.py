@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import sys
 
 import click
@@ -16,7 +17,9 @@ def tui(run: str | None) -> None:
 
     RUN is a run's id, the start or the end of one, or "last".
     """
-    if not (sys.stdin.isatty() and sys.stdout.isatty()):
+    # Textual's own variable names the driver for something else than a terminal: a browser.
+    on_terminal = sys.stdin.isatty() and sys.stdout.isatty()
+    if not on_terminal and not os.environ.get("TEXTUAL_DRIVER"):
         raise InputError(
             "the terminal application needs a terminal",
             remedy='ask without it: leadline "How does … work?"',

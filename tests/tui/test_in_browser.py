@@ -1,0 +1,152 @@
+"""The application in a real browser: it loads, a question is asked, its report is there."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import json
+import os
+import socket
+import sys
+import threading
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
+
+import pytest
+
+from leadline.agent.run_store import RunStore
+from leadline.locations import locations
+from leadline.storage import write_atomically
+
+from ..agent.conftest import ENOUGH, SUPPORTED, answer, plan, written
+from .browser import Tab, opened_tab
+
+pytestmark = pytest.mark.slow
+
+PATIENCE_SECONDS = 240.0
+_DRAWING_SECONDS = 3.0
+_REPLIES = {
+    "sub_questions": plan("lookup", "When was the harbour of Port Alder opened?"),
+    "passages": answer(("The harbour was opened in 1902.", [1])),
+    "notes": written(("The harbour of Port Alder was opened in 1902.", [1])),
+    "supported": SUPPORTED,
+    "enough": ENOUGH,
+}
+"""What the model says, by a field of the schema that it is asked to fill."""
+
+
+class _Model(BaseHTTPRequestHandler):
+    def do_GET(self) -> None:
+        self._send("application/json", json.dumps({"data": [{"id": "served"}]}))
+
+    def do_POST(self) -> None:
+        asked = self.rfile.read(int(self.headers.get("Content-Length", 0))).decode()
+        schema = asked[asked.find('"response_format"') :]
+        reply = next((r for field, r in _REPLIES.items() if f'"{field}"' in schema), "{}")
+        delta = {"choices": [{"index": 0, "delta": {"content": reply}, "finish_reason": "stop"}]}
+        self._send("text/event-stream", f"data: {json.dumps(delta)}\n\ndata: [DONE]\n\n")
+
+    def _send(self, kind: str, body: str) -> None:
+        self.send_response(200)
+        self.send_header("Content-Type", kind)
+        self.send_header("Content-Length", str(len(body.encode())))
+        self.end_headers()
+        with contextlib.suppress(BrokenPipeError):
+            self.wfile.write(body.encode())
+
+    def log_message(self, format: str, *args: object) -> None:
+        """Keep stderr for failures."""
+
+
+@pytest.fixture
+def model() -> Iterator[str]:
+    server = ThreadingHTTPServer(("127.0.0.1", 0), _Model)
+    thread = threading.Thread(target=server.serve_forever, args=(0.02,), daemon=True)
+    thread.start()
+    yield f"http://127.0.0.1:{server.server_port}/v1"
+    server.shutdown()
+    server.server_close()
+
+
+@pytest.fixture
+async def address(model: str) -> AsyncIterator[str]:
+    """Where the application is served."""
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        port = probe.getsockname()[1]
+    settings = {
+        "LEADLINE_ENDPOINT": model,
+        "LEADLINE_MODEL": "served",
+        "LEADLINE_READER": "none",
+        "LEADLINE_EMBEDDER": "none",
+    }
+    process = await asyncio.create_subprocess_exec(
+        *(sys.executable, "-m", "leadline", "serve", "--port", str(port)),
+        env=os.environ | settings,
+        stdout=asyncio.subprocess.DEVNULL,
+    )
+    try:
+        async with asyncio.timeout(PATIENCE_SECONDS):
+            await _until(lambda: _answers(port))
+        yield f"http://127.0.0.1:{port}"
+    finally:
+        process.terminate()
+        await process.wait()
+
+
+async def _answers(port: int) -> bool:
+    try:
+        _, writer = await asyncio.open_connection("127.0.0.1", port)
+    except OSError:
+        return False
+    writer.close()
+    return True
+
+
+async def test_a_question_is_asked_in_a_browser(address: str, tmp_path: Path) -> None:
+    folder = tmp_path / "documents"
+    folder.mkdir()
+    (folder / "harbour.md").write_text("# Harbour\n\nThe harbour of Port Alder opened in 1902.\n")
+    async with (
+        asyncio.timeout(PATIENCE_SECONDS),
+        opened_tab(address, tmp_path / "profile") as tab,
+    ):
+        await _until(lambda: _is_drawn(tab))
+        await asyncio.sleep(_DRAWING_SECONDS)
+        asking = await tab.picture()
+        await tab.click(300, 100)  # the terminal has to have the focus
+        await tab.type("When was the harbour of Port Alder opened?")
+        await tab.press("Tab", 9)
+        await tab.press(" ", 32, " ")  # not the web
+        await tab.press("Tab", 9)
+        await tab.type(str(folder))
+        await tab.press("Enter", 13, "\r")
+        await _until(_is_finished)
+        await asyncio.sleep(_DRAWING_SECONDS)
+        answered = await tab.picture()
+    if pictures := os.environ.get("LEADLINE_TEST_PICTURES"):
+        write_atomically(Path(pictures, "browser-asking.png"), asking)
+        write_atomically(Path(pictures, "browser-report.png"), answered)
+    report = RunStore(locations().runs).get("last").report
+    assert report is not None
+    assert report.status == "complete"
+    assert "1902" in report.markdown
+    assert report.claims[0].citations[0].quote in "The harbour of Port Alder opened in 1902."
+
+
+async def _until(condition: Callable[[], Awaitable[bool]]) -> None:
+    while True:
+        if await condition():
+            return
+        await asyncio.sleep(0.3)
+
+
+async def _is_drawn(tab: Tab) -> bool:
+    """Whether the application has sent its first byte to the page."""
+    return bool(await tab.evaluate("document.body.classList.contains('-first-byte')"))
+
+
+async def _is_finished() -> bool:
+    runs = RunStore(locations().runs).all()
+    return bool(runs) and runs[0].report is not None
