@@ -26,7 +26,7 @@ from .fetch import FetchedPage, Fetcher
 from .network_guard import redacted
 
 if TYPE_CHECKING:
-    from playwright.async_api import Browser, Page, Route, WebSocketRoute
+    from playwright.async_api import Browser, Route, WebSocketRoute
 
 _COMMANDS = ("chromium", "chromium-browser", "google-chrome", "google-chrome-stable")
 _NO_WAY_OUT = (
@@ -136,7 +136,7 @@ class BrowserRenderer:
             page = await context.new_page()
 
             async def route(route: Route) -> None:
-                await self._answer(route, page, visit)
+                await self._answer(route, visit)
 
             async def refuse(socket: WebSocketRoute) -> None:
                 await socket.close()
@@ -144,7 +144,10 @@ class BrowserRenderer:
             await context.route("**/*", route)
             await context.route_web_socket("**/*", refuse)
             milliseconds = self._limits.seconds * 1000
-            await page.goto(visit.fetched.final_url, wait_until="load", timeout=milliseconds)
+            # Not "load": a page that goes on loading has shown its text all the same.
+            await page.goto(
+                visit.fetched.final_url, wait_until="domcontentloaded", timeout=milliseconds
+            )
             with contextlib.suppress(TimeoutError):
                 async with asyncio.timeout(self._limits.seconds / 2):
                     await page.wait_for_load_state("networkidle")
@@ -153,18 +156,17 @@ class BrowserRenderer:
         finally:
             await context.close()
 
-    async def _answer(self, route: Route, page: Page, visit: _Visit) -> None:
+    async def _answer(self, route: Route, visit: _Visit) -> None:
         """Give the browser what it asks for, if a page may have it."""
         request = route.request
         own = visit.fetched
         if request.is_navigation_request():
-            # The page itself, which is here already; frames and other pages are not gone to.
-            main = request.frame == page.main_frame and request.url == _shown(own.final_url)
-            if main and request.method == "GET" and not visit.requests:
+            # The page itself comes first, and is here already; nobody goes anywhere else.
+            if not visit.requests and request.url == _shown(own.final_url):
                 visit.requests += 1
                 await route.fulfill(body=own.body, content_type=_content_type(own))
-                return
-            await route.abort("blockedbyclient")
+            else:
+                await route.fulfill(status=204)  # an error would be shown in the page's place
             return
         allowed = (
             request.method == "GET"

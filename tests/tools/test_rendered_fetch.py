@@ -117,7 +117,7 @@ async def test_a_browser_reaches_nothing_by_itself(store: PageStore, cancel: Can
         )
         attack = f"<html><body><main></main><script>{script}</script></body></html>".encode()
         with WebSite({"/": ServedPage(attack)}) as site:
-            async with Opened(site, store, RenderLimits(seconds=60)) as pages:
+            async with Opened(site, store, RenderLimits(seconds=12)) as pages:
                 page = await pages.open(site.url("/"), cancel=cancel)
             assert site.page_requests[:1] == ["/"]
         assert "The scripts have run to their end." in page.text

@@ -32,7 +32,7 @@ from .site import WebSite
 pytestmark = pytest.mark.slow
 
 _PAGES = 300
-_QUESTION = "How large is a page of an SQLite database by default?"
+_QUESTION = "At how many pages does SQLite automatically checkpoint the WAL file by default?"
 
 
 @pytest.fixture
@@ -40,7 +40,8 @@ def documentation() -> Iterator[WebSite]:
     folder = os.environ.get("LEADLINE_TEST_SITE")
     if not folder:
         pytest.skip("LEADLINE_TEST_SITE names no folder of documentation")
-    pages = folder_pages(Path(folder))
+    found = folder_pages(Path(folder))
+    pages = {path: page for path, page in found.items() if page.media_type == "text/html"}
     # The largest ones: they are the ones that say something.
     chosen = sorted(pages, key=lambda path: -len(pages[path].body))[:_PAGES]
     with WebSite({path: pages[path] for path in sorted(chosen)}) as site:
@@ -96,7 +97,7 @@ def test_a_question_is_answered_and_its_repeat_asks_for_nothing(
         status = run([question, "--web", "--json"])
         seconds = time.monotonic() - started
         report = json.loads(capsys.readouterr().out)
-        assert status in (ExitCode.OK, ExitCode.PARTIAL), report["errors"]
+        assert status in (ExitCode.OK, ExitCode.PARTIAL), report
         citations = [cited for claim in report["claims"] for cited in claim["citations"]]
         assert citations
         assert all(cited["url"].startswith(site.url("/")) for cited in citations)
