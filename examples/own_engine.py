@@ -35,7 +35,8 @@ class RuleEngine:
         self, request: GenerationRequest, *, cancel: Cancellation
     ) -> AsyncIterator[TextDelta | Generation]:
         cancel.check()
-        text = json.dumps(self.reply(request))
+        # Without a schema a step wants a word or a sentence: here, whether a source bears a claim out.
+        text = json.dumps(self.reply(request)) if request.json_schema else "yes"
         yield TextDelta(text)
         yield Generation(text, await self.count_tokens(request.messages), len(text) // 3, "stop")
 
@@ -58,7 +59,6 @@ class RuleEngine:
             "sub_questions": {"kind": "fact", "sub_questions": []},
             "found": {"found": True, "short": "", "statements": [_statement(prompt, "passages")]},
             "statements": {"statements": [_statement(prompt, "notes")]},
-            "supported": {"supported": True},
             "enough": {"enough": True, "question": ""},
             "clear": {"clear": True, "question": "", "choices": []},
             "queries": {"queries": []},

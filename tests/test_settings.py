@@ -69,8 +69,8 @@ def test_an_unknown_key_in_a_file_is_named_with_the_nearest(project: Path) -> No
 
 
 def test_an_unknown_variable_is_named_with_the_nearest(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setenv("LEADLINE_REEDER", "none")
-    with pytest.raises(ConfigError, match=r"LEADLINE_REEDER.*LEADLINE_READER"):
+    monkeypatch.setenv("LEADLINE_READERR", "none")
+    with pytest.raises(ConfigError, match=r"LEADLINE_READERR.*LEADLINE_READER"):
         load_settings()
 
 

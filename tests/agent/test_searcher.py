@@ -70,6 +70,7 @@ async def test_an_answer_that_lacks_what_was_asked_for_is_searched_again(ask: Ru
     vague = answer(("The mayor has a place of birth.", [1]))
     report, events, _ = await ask(
         BORN,
+        plan("fact", BORN),
         vague,
         '{"queries": ["Ines Varga"]}',
         answer(("Ines Varga was born in Szeged.", [1])),
@@ -83,20 +84,28 @@ async def test_an_answer_that_lacks_what_was_asked_for_is_searched_again(ask: Ru
 
 async def test_thin_evidence_can_be_let_pass(ask: Run) -> None:
     vague = answer(("The mayor has a place of birth.", [1]))
-    _, events, _ = await ask(BORN, vague, SUPPORTED, feedback_on_thin_evidence=False)
+    _, events, _ = await ask(
+        BORN, plan("fact", BORN), vague, SUPPORTED, feedback_on_thin_evidence=False
+    )
     assert queries(events) == [BORN]
 
 
 async def test_a_second_round_that_finds_nothing_leaves_the_first_answer(ask: Run) -> None:
     vague = answer(("The mayor has a place of birth.", [1]))
-    report, _, _ = await ask(BORN, vague, '{"queries": ["Varga birth"]}', NOT_FOUND, SUPPORTED)
+    report, _, _ = await ask(
+        BORN, plan("fact", BORN), vague, '{"queries": ["Varga birth"]}', NOT_FOUND, SUPPORTED
+    )
     assert [claim.text for claim in report.claims] == ["The mayor has a place of birth."]
 
 
 async def test_an_answer_stands_when_a_later_round_fails(ask: Run) -> None:
     vague = answer(("The mayor has a place of birth.", [1]))
     report, events, _ = await ask(
-        BORN, vague, EndpointError("the endpoint fell over", remedy="start it"), SUPPORTED
+        BORN,
+        plan("fact", BORN),
+        vague,
+        EndpointError("the endpoint fell over", remedy="start it"),
+        SUPPORTED,
     )
     assert [claim.text for claim in report.claims] == ["The mayor has a place of birth."]
     assert any(isinstance(e, Warned) and "earlier round stands" in e.message for e in events)

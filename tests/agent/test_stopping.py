@@ -38,25 +38,26 @@ PAGES = generated_pages(30, paragraphs=4)
 _ESTABLISHED = "01"
 
 ASKED_FOR = {
-    "planning": "sub_questions",
-    "answering": "found",
-    "writing": "notes",
-    "verifying": "supported",
+    "planning": "'sub_questions'",
+    "answering": "'found'",
+    "writing": "'notes'",
+    "verifying": "yes or no",
 }
-"""By stage, a word of the schema that the model is held to."""
+"""By stage, words of the schema that the model is held to, or of what it is asked."""
 
 
 class StuckEngine(ScriptedEngine):
-    """Answers until a schema names ``word``; then it decodes for ever, and says so in ``stuck``."""
+    """Answers until a request has ``words``; then it decodes for ever, and says so in ``stuck``."""
 
-    def __init__(self, word: str | None, stuck: asyncio.Event) -> None:
+    def __init__(self, words: str | None, stuck: asyncio.Event) -> None:
         super().__init__(respond=reply)
-        self._word, self._stuck = word, stuck
+        self._words, self._stuck = words, stuck
 
     async def stream(
         self, request: GenerationRequest, *, cancel: Cancellation
     ) -> AsyncIterator[TextDelta | Generation]:
-        if self._word is not None and f"'{self._word}'" in str(request.json_schema):
+        asked = f"{request.json_schema} {request.messages[0].content}".replace("\n", " ")
+        if self._words is not None and self._words in asked:
             self._stuck.set()
             await unless_cancelled(asyncio.sleep(3600), cancel)
         async for item in super().stream(request, cancel=cancel):
