@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import os
 import sys
+from collections.abc import Awaitable, Callable
 from pathlib import Path
 
 import pytest
@@ -55,17 +56,20 @@ async def test_the_four_tools_answer_and_tell_their_progress(documents: Path) ->
     assert "no file or folder" in str(failed.content)
 
 
-async def test_a_request_that_is_cancelled_stops_its_run(
-    documents: Path, capfd: pytest.CaptureFixture[str]
-) -> None:
-    async def until(word: str) -> None:
-        seen = ""
-        async with asyncio.timeout(60):
-            while word not in seen:
-                await asyncio.sleep(0.05)
-                seen += capfd.readouterr().err
+async def test_a_request_that_is_cancelled_stops_its_run(documents: Path, tmp_path: Path) -> None:
+    said = tmp_path / "stderr"
 
-    async with Client(stdio_client(server(documents, "stuck"))) as client:
+    async def until(word: str) -> None:
+        async with asyncio.timeout(60):
+            while word not in said.read_text():
+                await asyncio.sleep(0.05)
+
+    with said.open("w") as errlog:
+        await _cancelled(Client(stdio_client(server(documents, "stuck"), errlog=errlog)), until)
+
+
+async def _cancelled(stuck: Client, until: Callable[[str], Awaitable[None]]) -> None:
+    async with stuck as client:
         task = asyncio.create_task(client.call_tool("research", {"question": QUESTION}))
         await until("asked")
         task.cancel()
