@@ -13,6 +13,7 @@ from .report import Claim, Contradiction, Report, Verdict
 from .research_graph import NodeState, Refusal, ResearchGraph
 from .steering import PlanEdit
 from .tables.schema import TableSchema
+from .tables.wide_table import Cell
 
 
 class _Event(BaseModel):
@@ -173,6 +174,15 @@ class CellsFilled(_Event):
     rows: int
 
 
+class RowChanged(_Event):
+    """A row of a table as it stands by now, in the order of the table's columns."""
+
+    kind: Literal["row.changed"] = "row.changed"
+    key: tuple[str, ...]
+    """What tells the row apart: its key columns, normalised."""
+    cells: tuple[Cell, ...]
+
+
 class UsageUpdated(_Event):
     kind: Literal["usage"] = "usage"
     usage: Usage
@@ -210,6 +220,7 @@ Event = Annotated[
     | TablePlanned
     | RowsFound
     | CellsFilled
+    | RowChanged
     | UsageUpdated
     | Warned
     | RunFinished,

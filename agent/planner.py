@@ -64,9 +64,11 @@ class _Growth(BaseModel):
 
 
 async def plan(
-    question: str, engine: Engine, *, cancel: Cancellation
+    question: str, engine: Engine, *, meant: str = "", cancel: Cancellation
 ) -> tuple[ResearchGraph, list[Refusal]]:
     """The first graph for ``question``, and what of the model's plan was refused.
+
+    ``meant`` is what the person said it means.
 
     A question with one clause is a fact to look up: it is taken as it is, and no model is asked.
     So is one of whose plan less than two sub-questions are sound.
@@ -76,15 +78,16 @@ async def plan(
         Cancelled: ``cancel`` was set.
     """
     if not has_parts(question):
-        return single(question, "fact"), []
-    request = _request(_PLAN, f"Question: {question}", _PLAN_TOKENS)
+        return single(question, "fact", meant=meant), []
+    asked = f"Question: {question}" + (f"\nMeant: {meant}" if meant else "")
+    request = _request(_PLAN, asked, _PLAN_TOKENS)
     draft = await generate_object(engine, request, _Plan, cancel=cancel)
-    graph = ResearchGraph(question=question, kind=draft.kind)
+    graph = ResearchGraph(question=question, kind=draft.kind, meant=meant)
     if draft.kind in ("fact", "list"):
-        return single(question, draft.kind), []
+        return single(question, draft.kind, meant=meant), []
     refusals = graph.add_proposals(draft.sub_questions)
     if len(graph.nodes) < 2:
-        return single(question, draft.kind), refusals
+        return single(question, draft.kind, meant=meant), refusals
     return graph, refusals
 
 
@@ -93,10 +96,10 @@ def has_parts(question: str) -> bool:
     return bool(_PARTS.search(question.strip().rstrip("?？.!")))
 
 
-def single(question: str, kind: QuestionKind = "open") -> ResearchGraph:
+def single(question: str, kind: QuestionKind = "open", *, meant: str = "") -> ResearchGraph:
     """A graph whose only node is the question itself."""
-    graph = ResearchGraph(question=question, kind=kind)
-    graph.add(question)
+    graph = ResearchGraph(question=question, kind=kind, meant=meant)
+    graph.add(f"{question} ({meant})" if meant else question)
     return graph
 
 

@@ -12,10 +12,14 @@ from pydantic import BaseModel, ConfigDict
 from ..budget import Usage
 from ..evidence import Citation
 from ..tools.quarantine import safe_markdown
+from .citation_numbers import CitationNumbers
 from .tables.wide_table import WideTable
 
 Status = Literal["complete", "partial", "budget_exhausted", "failed"]
 Verdict = Literal["supported", "unsupported", "unchecked"]
+
+SOURCES_HEADING = "## Sources"
+"""Opens the last section of a report's Markdown."""
 
 _MARKUP = re.compile(r"[\\`*_\[\]<>|#~&]")
 
@@ -69,6 +73,8 @@ class Report(_Value):
     claims: tuple[Claim, ...]
     open_questions: tuple[str, ...]
     usage: Usage
+    unread: tuple[Citation, ...] = ()
+    """Quotes that were found but that no answer was made of before the run ended."""
     table: WideTable | None = None
     """The table, where one was asked for."""
     errors: tuple[RunProblem, ...] = ()
@@ -101,18 +107,9 @@ def render_markdown(
 
     ``unread`` are quotes that were found but that no answer was made of before the run ended.
     """
-    numbers: dict[tuple[str, int, int], int] = {}
-    sources: list[Citation] = []
-
-    def number(citation: Citation) -> int:
-        key = (citation.page_id, citation.start, citation.end)
-        if key not in numbers:
-            sources.append(citation)
-            numbers[key] = len(sources)
-        return numbers[key]
-
+    numbers = CitationNumbers()
     paragraphs = [
-        " ".join(_sentence(claim, [number(c) for c in claim.citations]) for claim in claims)
+        " ".join(_sentence(claim, [numbers.number(c) for c in claim.citations]) for claim in claims)
     ]
     if not claims:
         paragraphs = ["No answer was found in what was searched."]
@@ -121,13 +118,13 @@ def render_markdown(
     if status == "budget_exhausted":
         paragraphs.append("*The budget ran out before the research was finished.*")
     if unread:
-        quotes = "\n".join(f"- {_value(c.quote)} [{number(c)}]" for c in unread)
+        quotes = "\n".join(f"- {_value(c.quote)} [{numbers.number(c)}]" for c in unread)
         paragraphs.append(f"Passages found, not yet made into an answer:\n\n{quotes}")
     if contradictions:
         told = "\n".join(
             f"- {_value(c.question)}\n"
-            f"  - {_value(c.first)} [{number(c.first_citation)}]\n"
-            f"  - {_value(c.second)} [{number(c.second_citation)}]"
+            f"  - {_value(c.first)} [{numbers.number(c.first_citation)}]\n"
+            f"  - {_value(c.second)} [{numbers.number(c.second_citation)}]"
             for c in contradictions
         )
         paragraphs.append(f"## Sources disagree\n\n{told}")
@@ -139,9 +136,9 @@ def render_markdown(
     if problems:
         named = "\n".join(f"- {_escape(problem)}" for problem in problems)
         paragraphs.append(f"## What failed\n\n{named}")
-    if sources:
-        listed = "\n".join(_source(numbers_from, c) for numbers_from, c in enumerate(sources, 1))
-        paragraphs.append(f"## Sources\n\n{listed}")
+    if numbers.sources:
+        listed = "\n".join(_source(number, c) for number, c in enumerate(numbers.sources, 1))
+        paragraphs.append(f"{SOURCES_HEADING}\n\n{listed}")
     return "\n\n".join(paragraphs) + "\n"
 
 

@@ -1,7 +1,12 @@
-"""The run as a LangGraph: plan → research → integrate → (research again | write) → verify."""
+"""The run as a LangGraph: clarify → plan → research → integrate → write → verify.
+
+From every later step a plan that has open questions again, because it grew or a person edited it,
+leads back to research.
+"""
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any, TypedDict
 
 from langchain_core.runnables import RunnableConfig
@@ -12,8 +17,10 @@ from langgraph.runtime import Runtime
 
 from ..errors import Cancelled, OutputInvalid, PromptTooLong
 from . import planner
+from .clarification import ask_back
 from .dispatch import dispatch
 from .events import ClaimVerified, PlanUpdated, UsageUpdated, Warned
+from .plan_keeping import KeptPlan
 from .report import Claim
 from .research_graph import Refusal, ResearchGraph, SubAnswer, SubQuestion
 from .searcher import Searcher, SearcherState, build_searcher
@@ -27,10 +34,13 @@ class RunState(TypedDict, total=False):
 
     run_id: str
     question: str
+    meant: str
+    """What the person said the question means, when asked back."""
     graph: dict[str, Any]
     growth: int
-    grown: bool
     claims: list[dict[str, Any]]
+    written: int
+    """The revision of the graph that the claims were written from."""
     dropped_citations: int
 
 
@@ -39,48 +49,131 @@ ResearchRun = CompiledStateGraph[RunState, Toolbox, RunState, RunState]
 
 def build_research(checkpointer: BaseCheckpointSaver[str]) -> ResearchRun:
     """The graph of a run; searchers share its checkpointer under threads of their own."""
-    searcher = build_searcher(checkpointer)
+    steps = _Steps(checkpointer)
+    graph = StateGraph(RunState, context_schema=Toolbox)
+    graph.add_node("clarify", _clarify)
+    graph.add_node("plan", _plan)
+    graph.add_node("research", steps.research)
+    graph.add_node("integrate", steps.integrate)
+    graph.add_node("write", steps.write)
+    graph.add_node("verify", steps.verify)
+    graph.add_edge(START, "clarify")
+    graph.add_edge("clarify", "plan")
+    graph.add_edge("plan", "research")
+    graph.add_edge("research", "integrate")
+    graph.add_conditional_edges("integrate", _unless_open("write"), ["research", "write"])
+    graph.add_conditional_edges("write", _unless_open("verify"), ["research", "write", "verify"])
+    graph.add_conditional_edges("verify", _unless_open(END), ["research", "write", END])
+    return graph.compile(checkpointer=checkpointer)
 
-    async def research(state: RunState, runtime: Runtime[Toolbox]) -> RunState:
+
+async def _clarify(state: RunState, runtime: Runtime[Toolbox]) -> RunState:
+    return {"meant": await ask_back(state["question"], runtime.context)}
+
+
+async def _plan(state: RunState, runtime: Runtime[Toolbox]) -> RunState:
+    box, question, meant = runtime.context, state["question"], state.get("meant", "")
+    await box.unpaused()
+    refusals: list[Refusal] = []
+    try:
+        graph, refusals = await planner.plan(question, box.engine, meant=meant, cancel=box.deadline)
+    except OutputInvalid as error:
+        box.emit(Warned(message=f"{error}; the question is researched as a whole"))
+        graph = planner.single(question, meant=meant)
+    except Cancelled:
+        box.cancel.check()
+        graph = planner.single(question, meant=meant)
+    box.emit(PlanUpdated(graph=graph, refusals=tuple(refusals)))
+    return {"graph": graph.model_dump(mode="json"), "growth": 0}
+
+
+class _Steps:
+    """The steps in which a person may change the plan."""
+
+    def __init__(self, checkpointer: BaseCheckpointSaver[str]) -> None:
+        self._checkpointer = checkpointer
+        self._searcher = build_searcher(checkpointer)
+
+    async def research(self, state: RunState, runtime: Runtime[Toolbox]) -> RunState:
         box = runtime.context
-        graph = ResearchGraph.model_validate(state["graph"])
+        plan, graph = await self._current(state)
 
         async def search(node: SubQuestion, parents: list[SubQuestion]) -> SubAnswer:
-            return await _search(searcher, f"{state['run_id']}/{node.id}", node, parents, box)
+            thread = f"{state['run_id']}/{node.search_id}"
+            return await _search(self._searcher, thread, node, parents, box)
 
-        await dispatch(graph, search, box)
+        await dispatch(graph, search, plan, box)
         box.cancel.check()
         box.emit(UsageUpdated(usage=box.budget.usage))
         return {"graph": graph.model_dump(mode="json")}
 
-    graph = StateGraph(RunState, context_schema=Toolbox)
-    graph.add_node("plan", _plan)
-    graph.add_node("research", research)
-    graph.add_node("integrate", _integrate)
-    graph.add_node("write", _write)
-    graph.add_node("verify", _verify)
-    graph.add_edge(START, "plan")
-    graph.add_edge("plan", "research")
-    graph.add_edge("research", "integrate")
-    graph.add_conditional_edges("integrate", _after_integrate, ["research", "write"])
-    graph.add_edge("write", "verify")
-    graph.add_edge("verify", END)
-    return graph.compile(checkpointer=checkpointer)
+    async def integrate(self, state: RunState, runtime: Runtime[Toolbox]) -> RunState:
+        """Ask whether something is still missing, where one more question could bring it."""
+        box = runtime.context
+        plan, graph = await self._current(state)
+        await box.unpaused()
+        await plan.take_edits(graph, box)
+        growth = state.get("growth", 0)
+        if _may_grow(graph, growth, box):
+            growth += 1
+            await _grow(graph, plan, box)
+        return {"graph": graph.model_dump(mode="json"), "growth": growth}
+
+    async def write(self, state: RunState, runtime: Runtime[Toolbox]) -> RunState:
+        box = runtime.context
+        plan, graph = await self._current(state)
+        await box.unpaused()
+        await plan.take_edits(graph, box)
+        if _is_open(graph, box):
+            return {"graph": graph.model_dump(mode="json")}
+        written = graph.revision
+        claims, dropped = await _claims(graph, box)
+        await plan.take_edits(graph, box)
+        return {
+            "graph": graph.model_dump(mode="json"),
+            "claims": [claim.model_dump(mode="json") for claim in claims],
+            "written": written,
+            "dropped_citations": dropped,
+        }
+
+    async def verify(self, state: RunState, runtime: Runtime[Toolbox]) -> RunState:
+        box = runtime.context
+        plan, graph = await self._current(state)
+        claims = []
+        for claim in map(Claim.model_validate, state["claims"]):
+            await box.unpaused()
+            if await plan.take_edits(graph, box):
+                return {"graph": graph.model_dump(mode="json")}
+            checked = await _verdict(claim, state["question"], box)
+            box.emit(
+                ClaimVerified(claim=checked.text, verdict=checked.verdict, reason=checked.reason)
+            )
+            claims.append(checked.model_dump(mode="json"))
+        await plan.take_edits(graph, box)
+        return {"graph": graph.model_dump(mode="json"), "claims": claims}
+
+    async def _current(self, state: RunState) -> tuple[KeptPlan, ResearchGraph]:
+        plan = KeptPlan(self._checkpointer, state["run_id"])
+        return plan, await plan.latest(ResearchGraph.model_validate(state["graph"]))
 
 
-async def _plan(state: RunState, runtime: Runtime[Toolbox]) -> RunState:
-    box, question = runtime.context, state["question"]
-    refusals: list[Refusal] = []
-    try:
-        graph, refusals = await planner.plan(question, box.engine, cancel=box.deadline)
-    except OutputInvalid as error:
-        box.emit(Warned(message=f"{error}; the question is researched as a whole"))
-        graph = planner.single(question)
-    except Cancelled:
-        box.cancel.check()
-        graph = planner.single(question)
-    box.emit(PlanUpdated(graph=graph, refusals=tuple(refusals)))
-    return {"graph": graph.model_dump(mode="json"), "growth": 0}
+def _unless_open(following: str) -> Callable[[RunState, Runtime[Toolbox]], str]:
+    """To ``following``, unless the plan has open questions or was changed since it was written up."""
+
+    def route(state: RunState, runtime: Runtime[Toolbox]) -> str:
+        graph = ResearchGraph.model_validate(state["graph"])
+        if _is_open(graph, runtime.context):
+            return "research"
+        if following != "write" and state.get("written") != graph.revision:
+            return "write"
+        return following
+
+    return route
+
+
+def _is_open(graph: ResearchGraph, box: Toolbox) -> bool:
+    """Whether there is something to research, and time to do so."""
+    return bool(graph.ready()) and not box.deadline.cancelled
 
 
 async def _search(
@@ -99,36 +192,30 @@ async def _search(
     return SubAnswer.model_validate(state["answer"])
 
 
-async def _integrate(state: RunState, runtime: Runtime[Toolbox]) -> RunState:
-    """Ask whether something is still missing, where one more question could bring it."""
-    box = runtime.context
-    graph = ResearchGraph.model_validate(state["graph"])
-    growth = state.get("growth", 0)
+def _may_grow(graph: ResearchGraph, growth: int, box: Toolbox) -> bool:
     stopped = box.deadline.cancelled or growth >= box.effort.growth_rounds
-    if stopped or not graph.answered or graph.kind not in ("multi-hop", "open"):
-        return {"grown": False}
+    finished = graph.answered and not graph.ready()
+    return bool(finished) and not stopped and graph.kind in ("multi-hop", "open")
+
+
+async def _grow(graph: ResearchGraph, plan: KeptPlan, box: Toolbox) -> None:
     try:
         added = await planner.grow(graph, box.engine, cancel=box.deadline)
     except OutputInvalid as error:
         box.emit(Warned(message=str(error)))
-        added = None
+        return
     except Cancelled:
         box.cancel.check()
-        added = None
-    grown = isinstance(added, SubQuestion)
-    refusals = (added,) if isinstance(added, Refusal) else ()
-    if added is not None:
-        box.emit(PlanUpdated(graph=graph, refusals=refusals))
-    return {"graph": graph.model_dump(mode="json"), "growth": growth + 1, "grown": grown}
+        return
+    if isinstance(added, Refusal):
+        box.emit(PlanUpdated(graph=graph, refusals=(added,)))
+    elif added is not None:
+        await plan.keep(graph)
+        box.emit(PlanUpdated(graph=graph))
 
 
-def _after_integrate(state: RunState) -> str:
-    return "research" if state.get("grown") else "write"
-
-
-async def _write(state: RunState, runtime: Runtime[Toolbox]) -> RunState:
-    box = runtime.context
-    graph = ResearchGraph.model_validate(state["graph"])
+async def _claims(graph: ResearchGraph, box: Toolbox) -> tuple[list[Claim], int]:
+    """The report's statements, and how many references led nowhere."""
     dropped = sum(node.answer.dropped_citations for node in graph.nodes if node.answer)
     try:
         claims, lost = await write(graph, box.pages, box.engine, cancel=box.deadline)
@@ -138,20 +225,7 @@ async def _write(state: RunState, runtime: Runtime[Toolbox]) -> RunState:
     except Cancelled:
         box.cancel.check()
         claims, lost = claims_as_found(graph, box.pages), 0
-    return {
-        "claims": [claim.model_dump(mode="json") for claim in claims],
-        "dropped_citations": dropped + lost,
-    }
-
-
-async def _verify(state: RunState, runtime: Runtime[Toolbox]) -> RunState:
-    box = runtime.context
-    claims = []
-    for claim in map(Claim.model_validate, state["claims"]):
-        checked = await _verdict(claim, state["question"], box)
-        box.emit(ClaimVerified(claim=checked.text, verdict=checked.verdict, reason=checked.reason))
-        claims.append(checked.model_dump(mode="json"))
-    return {"claims": claims}
+    return claims, dropped + lost
 
 
 async def _verdict(claim: Claim, question: str, box: Toolbox) -> Claim:

@@ -96,6 +96,8 @@ class SubQuestion(BaseModel):
     text: str
     parents: tuple[str, ...] = ()
     state: NodeState = "waiting"
+    attempt: int = 0
+    """How often it was sent back to be searched anew."""
     answer: SubAnswer | None = None
     error: str | None = None
     error_kind: str | None = None
@@ -104,6 +106,16 @@ class SubQuestion(BaseModel):
     @property
     def settled(self) -> bool:
         return self.state in ("answered", "unanswered", "failed")
+
+    @property
+    def search_id(self) -> str:
+        """Names one search for the question; being sent back begins another."""
+        return f"{self.id}.{self.attempt}" if self.attempt else self.id
+
+    def send_back(self) -> None:
+        """Forget what was found: the question waits to be searched anew."""
+        self.state, self.attempt = "waiting", self.attempt + 1
+        self.answer = self.error = self.error_kind = None
 
 
 class Proposal(BaseModel):
@@ -127,15 +139,21 @@ class Refusal(BaseModel):
 class ResearchGraph(BaseModel):
     """A directed acyclic graph of sub-questions under one question.
 
-    Edges only ever lead from an older node to a newer one, so no sequence of additions can make a
-    cycle.
+    A new node waits for nodes that are there already, so no sequence of additions can make a
+    cycle. Ids are never given out twice.
     """
 
     model_config = ConfigDict(extra="forbid")
 
     question: str
     kind: QuestionKind = "open"
+    meant: str = ""
+    """What the person said the question means, when asked back."""
     nodes: list[SubQuestion] = Field(default_factory=list)
+    last_number: int = 0
+    """The number in the newest id."""
+    revision: int = 0
+    """Counts changes of the plan: of two versions of a graph, the higher one is the later."""
 
     def node(self, node_id: str) -> SubQuestion:
         """The node with this id; KeyError if there is none."""
@@ -156,6 +174,13 @@ class ResearchGraph(BaseModel):
     def parents_of(self, node: SubQuestion) -> list[SubQuestion]:
         return [self.node(parent) for parent in node.parents]
 
+    def descendants(self, node_id: str) -> list[SubQuestion]:
+        """The nodes that build on this one, directly or through others."""
+        below = {node_id}
+        while grown := {node.id for node in self.nodes if below.intersection(node.parents)} - below:
+            below |= grown
+        return [node for node in self.nodes if node.id in below and node.id != node_id]
+
     @property
     def answered(self) -> list[SubQuestion]:
         return [node for node in self.nodes if node.state == "answered"]
@@ -168,21 +193,33 @@ class ResearchGraph(BaseModel):
     def add(self, text: str, parents: Sequence[str] = ()) -> SubQuestion | Refusal:
         """Add one question, or say why not. Unknown parents are left out."""
         text = " ".join(text.split())
-        if not _words(text):
-            return Refusal(proposal=text, reason="it is empty")
-        if len(self.nodes) >= MAX_NODES:
-            return Refusal(proposal=text, reason=f"the graph is full at {MAX_NODES} questions")
-        for node in self.nodes:
-            if same_question(node.text, text):
-                return Refusal(proposal=text, reason=f"it repeats {node.id}")
+        reason = self.why_not(text)
+        if reason is None and len(self.nodes) >= MAX_NODES:
+            reason = f"the graph is full at {MAX_NODES} questions"
+        if reason is not None:
+            return Refusal(proposal=text, reason=reason)
         known = {node.id for node in self.nodes}
+        self.last_number = max(self.last_number, len(self.nodes)) + 1
         node = SubQuestion(
-            id=f"q{len(self.nodes) + 1}",
+            id=f"q{self.last_number}",
             text=text,
             parents=tuple(dict.fromkeys(parent for parent in parents if parent in known)),
         )
         self.nodes.append(node)
         return node
+
+    def why_not(self, text: str, *, instead_of: str = "") -> str | None:
+        """What speaks against asking ``text``, in place of a node or beside all of them."""
+        if not _words(text):
+            return "it is empty"
+        for node in self.nodes:
+            if node.id != instead_of and same_question(node.text, text):
+                return f"it repeats {node.id}"
+        return None
+
+    def described(self, node_id: str) -> str:
+        """Words that stand for the node's answer in another question."""
+        return f'the answer to "{self.node(node_id).text.rstrip("?")}"'
 
     def add_proposals(self, proposals: Sequence[Proposal]) -> list[Refusal]:
         """Take over what is sound of a model's plan; the rest comes back with reasons.
@@ -236,6 +273,6 @@ def _spell_out(text: str, ids: dict[int, str], graph: ResearchGraph) -> str:
         node_id = ids.get(int(match.group(1)))
         if node_id is None:
             return "it"
-        return f'the answer to "{graph.node(node_id).text.rstrip("?")}"'
+        return graph.described(node_id)
 
     return _REFERENCE.sub(described, text)

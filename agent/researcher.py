@@ -2,34 +2,52 @@
 
 from __future__ import annotations
 
-import asyncio
 import contextlib
-from collections.abc import Callable, Iterator, Sequence
-from datetime import UTC, datetime
-from typing import Any, cast
+from collections.abc import Callable, Sequence
+from typing import TypedDict, Unpack
 
 from ..budget import Budget, Limits
 from ..cancellation import Cancellation
-from ..errors import InputError, LeadlineError, RunError
-from ..evidence import Citation, Evidence
+from ..errors import InputError, LeadlineError, ReadingError
+from ..evidence import Evidence, Page
 from ..progress import Progress, silent
 from ..runtime.engine import Engine
+from ..runtime.heatmap import HeadMap, Looker
 from ..runtime.reader import Reader
 from .checkpoints import run_checkpointed
-from .events import Event, EvidenceFound, RunFinished, RunStarted, UsageUpdated
+from .earlier_run import EarlierRun
+from .events import Event, RunFinished, RunStarted, UsageUpdated
 from .metering import MeteredEngine
-from .report import Claim, Report, RunProblem, Status, render_markdown
+from .report import Report
 from .research import RunState, build_research
-from .research_graph import ResearchGraph
-from .run_store import RunFolder, RunStore
+from .run_history import RunHistory
+from .run_report import report_of
+from .run_store import RunFolder, RunRecord, RunStore
 from .sources import Source
+from .steering import Clarify, Steering
+from .supervision import supervised
 from .tables.schema import TableWishes
 from .tables.table_run import run_table
 from .toolbox import Effort, PageLookup, Toolbox
 
 MAX_QUESTION_CHARACTERS = 4_000
-_UNREAD_QUOTES = 5
-_CHECKPOINT_STEPS = 100
+_CHECKPOINT_STEPS = 1_000
+
+
+class RunOptions(TypedDict, total=False):
+    """What may be said of a run when it is begun or resumed."""
+
+    limits: Limits | None
+    """The budget; one that runs out ends the run in a report that says so."""
+    cancel: Cancellation | None
+    """Stops the run, which can then be resumed."""
+    on_event: Callable[[Event], None]
+    """Sees every event as it comes; they go to the run's log in any case."""
+    progress: Progress
+    steering: Steering | None
+    """Edits of the plan, pauses and other limits while the run is under way."""
+    clarify: Clarify | None
+    """Asks the person, once at most and before there is a plan; nothing is asked without it."""
 
 
 class Researcher:
@@ -50,16 +68,8 @@ class Researcher:
         self._runs = runs
         self._effort = effort or Effort()
 
-    async def run(
-        self,
-        question: str,
-        *,
-        limits: Limits | None = None,
-        cancel: Cancellation | None = None,
-        on_event: Callable[[Event], None] = lambda event: None,
-        progress: Progress = silent,
-    ) -> Report:
-        """Research ``question`` to a report; every event goes to ``on_event`` and to the run's log.
+    async def run(self, question: str, **options: Unpack[RunOptions]) -> Report:
+        """Research ``question`` to a report.
 
         A budget that runs out ends in a report that says so. What one sub-question suffers is
         named in the report; only what stops the whole run is raised.
@@ -71,47 +81,31 @@ class Researcher:
             ServiceError: the model's endpoint failed before anything was answered.
             StorageError: the disk refused.
         """
-        folder = self._new_run(question)
-        return await self._go(folder, limits, cancel, on_event, progress)
+        return await self._go(self._new_run(question), options)
+
+    async def follow_up(self, run_id: str, question: str, **options: Unpack[RunOptions]) -> Report:
+        """Research ``question`` as a new run that looks at the pages of an earlier one as well.
+
+        They are kept with what was read of them, so that this costs little. Raises as :meth:`run`
+        does, and:
+            RunError: there is no run ``run_id``, or several runs fit it.
+        """
+        earlier = self._runs.get(run_id).record.run_id
+        return await self._go(self._new_run(question, follows=earlier), options)
 
     async def tabulate(
-        self,
-        query: str,
-        wishes: TableWishes | None = None,
-        *,
-        limits: Limits | None = None,
-        cancel: Cancellation | None = None,
-        on_event: Callable[[Event], None] = lambda event: None,
-        progress: Progress = silent,
+        self, query: str, wishes: TableWishes | None = None, **options: Unpack[RunOptions]
     ) -> Report:
         """Find the table that ``query`` asks for; the report's ``table`` has it cell by cell.
 
-        Raises as :meth:`run` does, and:
+        A table has no plan to edit, and nothing is asked back. Raises as :meth:`run` does, and:
             InputError: ``wishes`` name a key that is no column.
             OutputInvalid: neither the query nor the model says which columns there are.
             SearchError: no source could be searched.
         """
-        folder = self._new_run(query, table=wishes or TableWishes())
-        return await self._go(folder, limits, cancel, on_event, progress)
+        return await self._go(self._new_run(query, table=wishes or TableWishes()), options)
 
-    def _new_run(self, question: str, *, table: TableWishes | None = None) -> RunFolder:
-        return self._runs.create(
-            checked_question(question),
-            model=self._engine.model_id,
-            reader=self._reader.model_id,
-            sources=tuple(source.name for source in self._sources),
-            table=table,
-        )
-
-    async def resume(
-        self,
-        run_id: str,
-        *,
-        limits: Limits | None = None,
-        cancel: Cancellation | None = None,
-        on_event: Callable[[Event], None] = lambda event: None,
-        progress: Progress = silent,
-    ) -> Report:
+    async def resume(self, run_id: str, **options: Unpack[RunOptions]) -> Report:
         """Go on with a run that was stopped, from its last checkpoints; see :meth:`run`.
 
         Raises:
@@ -120,54 +114,76 @@ class Researcher:
         folder = self._runs.get(run_id)
         if report := folder.report:
             return report
-        return await self._go(folder, limits, cancel, on_event, progress)
+        return await self._go(folder, options)
 
-    async def _go(
+    async def look(
         self,
-        folder: RunFolder,
-        limits: Limits | None,
-        cancel: Cancellation | None,
-        on_event: Callable[[Event], None],
-        progress: Progress,
-    ) -> Report:
-        record = folder.record
-        history = _History(folder)
-        budget = Budget(limits, spent=history.usage)
-        deadline = Cancellation()
-        cancel = cancel or Cancellation()
+        question: str,
+        pages: Sequence[Page],
+        evidence: Sequence[Evidence],
+        *,
+        cancel: Cancellation,
+    ) -> HeadMap:
+        """What the reader's heads look at in ``pages`` when ``question`` is asked.
+
+        Raises:
+            ReadingError: the reader has no heads, or the pages have no text.
+            Cancelled: ``cancel`` was set meanwhile.
+        """
+        if not isinstance(self._reader, Looker):
+            raise ReadingError(
+                f"{self._reader.model_id} reads without a model, there is no attention to show",
+                remedy="choose a reader that has one",
+            )
+        budget = self._effort.reading_budget
+        return await self._reader.look(question, pages, evidence, budget=budget, cancel=cancel)
+
+    def _new_run(
+        self, question: str, *, table: TableWishes | None = None, follows: str | None = None
+    ) -> RunFolder:
+        return self._runs.create(
+            checked_question(question),
+            model=self._engine.model_id,
+            reader=self._reader.model_id,
+            sources=tuple(source.name for source in self._sources),
+            table=table,
+            follows=follows,
+        )
+
+    async def _go(self, folder: RunFolder, options: RunOptions) -> Report:
+        record, history = folder.record, RunHistory(folder)
+        budget = Budget(options.get("limits"), spent=history.usage)
+        cancel, deadline = options.get("cancel") or Cancellation(), Cancellation()
+        on_event = options.get("on_event")
 
         def observe(event: Event) -> None:
             history.add(event)
             if budget.exhausted:
                 deadline.cancel()
-            on_event(event)
+            if on_event is not None:
+                on_event(event)
 
         log = folder.open_log(observe)
         box = Toolbox(
             engine=MeteredEngine(self._engine, budget),
             reader=self._reader,
-            sources=self._sources,
+            sources=self._sources_of(record),
             pages=self._pages,
             budget=budget,
             cancel=cancel,
             emit=log.emit,
             deadline=deadline,
             effort=self._effort,
-            progress=progress,
+            progress=options.get("progress", silent),
+            steering=options.get("steering") or Steering(),
+            clarify=options.get("clarify"),
         )
         unsubscribe = cancel.on_cancel(deadline.cancel)
         try:
             if not history.started:
-                log.emit(
-                    RunStarted(
-                        question=record.question,
-                        model=record.model,
-                        reader=record.reader,
-                        sources=record.sources,
-                    )
-                )
-            with _alarm(budget.remaining_seconds, deadline):
-                report = await self._work(folder, box, history)
+                log.emit(_started(record))
+            async with supervised(budget, deadline, box.steering, log.emit):
+                report = await _work(folder, box, history)
             folder.save_report(report)
             log.emit(RunFinished(report=report))
             return report
@@ -177,55 +193,10 @@ class Researcher:
             unsubscribe()
             log.close()
 
-    async def _work(self, folder: RunFolder, box: Toolbox, history: _History) -> Report:
-        record = folder.record
-        if record.table is not None:
-            return await run_table(folder, record.table, box)
-        state = await _run_graph(folder, record.question, box)
-        return self._report(folder, state, box, history)
-
-    def _report(
-        self, folder: RunFolder, state: RunState, box: Toolbox, history: _History
-    ) -> Report:
-        record = folder.record
-        graph = ResearchGraph.model_validate(state["graph"])
-        claims = tuple(Claim.model_validate(claim) for claim in state["claims"])
-        status = _status(graph, claims, out_of_budget=box.deadline.cancelled)
-        open_questions = tuple(node.text for node in graph.open)
-        unread = self._unread(graph, history) if status != "complete" else []
-        problems = tuple(
-            RunProblem(where=node.id, kind=node.error_kind or "", message=node.error)
-            for node in graph.nodes
-            if node.error
-        )
-        return Report(
-            run_id=record.run_id,
-            status=status,
-            question=record.question,
-            markdown=render_markdown(
-                claims,
-                status=status,
-                open_questions=open_questions,
-                problems=[problem.message for problem in problems],
-                unread=unread,
-            ),
-            claims=claims,
-            open_questions=open_questions,
-            usage=box.budget.usage,
-            errors=problems,
-            dropped_citations=state.get("dropped_citations", 0),
-            model=record.model,
-            reader=record.reader,
-            started_at=record.started_at,
-            finished_at=datetime.now(UTC),
-        )
-
-    def _unread(self, graph: ResearchGraph, history: _History) -> list[Citation]:
-        """The best evidence of questions that were stopped before they had an answer."""
-        waiting = {node.id for node in graph.nodes if node.state == "waiting"}
-        found = [evidence for node, evidence in history.evidence if node in waiting]
-        best = sorted(found, key=lambda evidence: -evidence.score)[:_UNREAD_QUOTES]
-        return [Citation.of(e.span, self._pages.get(e.span.page_id)) for e in best]
+    def _sources_of(self, record: RunRecord) -> tuple[Source, ...]:
+        if record.follows is None:
+            return self._sources
+        return (EarlierRun(record.follows, self._runs, self._pages), *self._sources)
 
 
 def checked_question(question: str) -> str:
@@ -245,61 +216,26 @@ def checked_question(question: str) -> str:
     return question
 
 
-class _History:
-    """What earlier events of a run say; kept up to date as new ones come."""
-
-    def __init__(self, folder: RunFolder) -> None:
-        self.started = False
-        self.usage = Budget().usage.model_copy(update={"seconds": 0.0})
-        self.evidence: list[tuple[str, Evidence]] = []
-        for event in folder.events():
-            self.add(event)
-
-    def add(self, event: Event) -> None:
-        self.started = True
-        if isinstance(event, EvidenceFound):
-            self.evidence.append((event.span_id, event.evidence))
-        elif isinstance(event, UsageUpdated):
-            self.usage = event.usage
+def _started(record: RunRecord) -> RunStarted:
+    return RunStarted(
+        question=record.question,
+        model=record.model,
+        reader=record.reader,
+        sources=record.sources,
+    )
 
 
-def _status(graph: ResearchGraph, claims: Sequence[Claim], *, out_of_budget: bool) -> Status:
-    unchecked = any(claim.verdict == "unchecked" for claim in claims)
-    if out_of_budget and (graph.open or unchecked):
-        return "budget_exhausted"
-    if not claims:
-        return "failed"
-    doubtful = any(claim.verdict != "supported" for claim in claims)
-    return "partial" if graph.open or doubtful else "complete"
-
-
-@contextlib.contextmanager
-def _alarm(seconds: float | None, deadline: Cancellation) -> Iterator[None]:
-    """Set ``deadline`` after ``seconds``."""
-    if seconds is None:
-        yield
-        return
-    handle = asyncio.get_running_loop().call_later(seconds, deadline.cancel)
-    try:
-        yield
-    finally:
-        handle.cancel()
-
-
-async def _run_graph(folder: RunFolder, question: str, box: Toolbox) -> RunState:
-    """Run the graph from its last checkpoint, or from the start."""
+async def _work(folder: RunFolder, box: Toolbox, history: RunHistory) -> Report:
+    """Run the graph from its last checkpoint, or from the start, to the report."""
+    record = folder.record
+    if record.table is not None:
+        return await run_table(folder, record.table, box)
     values = await run_checkpointed(
         build_research,
         folder.checkpoints,
         thread=folder.path.name,
-        start=RunState(run_id=folder.path.name, question=question),
+        start=RunState(run_id=folder.path.name, question=record.question),
         box=box,
         steps=_CHECKPOINT_STEPS,
     )
-    return _as_state(values)
-
-
-def _as_state(values: dict[str, Any]) -> RunState:
-    if "claims" not in values or "graph" not in values:
-        raise RunError("the run ended before it had written anything", remedy="ask again")
-    return cast(RunState, values)
+    return report_of(record, values, box, history)

@@ -39,6 +39,8 @@ class RunRecord(BaseModel):
     sources: tuple[str, ...]
     table: TableWishes | None = None
     """What was said of the table, where the run is to end in one."""
+    follows: str | None = None
+    """The earlier run whose pages this one looks at first."""
 
 
 class RunFolder:
@@ -105,15 +107,25 @@ class RunFolder:
         write_atomically(self.path / "report.json", report.model_dump_json(indent=2))
 
     def events(self) -> Iterator[Event]:
-        """The run's events in order; a line cut off by a crash ends the stream."""
+        """The run's events in order; a last line cut off by a crash is left out.
+
+        Raises:
+            RunError: a line is damaged; the events before it were given.
+        """
         path = self.path / "events.jsonl"
         if not path.exists():
             return
         with path.open("rb") as file:
-            for line in file:
+            for number, line in enumerate(file, start=1):
                 if not line.endswith(b"\n"):
                     return
-                yield parse_event(line)
+                try:
+                    event = parse_event(line)
+                except ValidationError as error:
+                    raise RunError(
+                        f"line {number} of {path} is damaged", remedy="run the question again"
+                    ) from error
+                yield event
 
     def open_log(self, subscriber: Callable[[Event], None]) -> EventLog:
         """The log to which this run's next events are appended; ``subscriber`` sees each.
@@ -181,6 +193,7 @@ class RunStore:
         reader: str,
         sources: tuple[str, ...],
         table: TableWishes | None = None,
+        follows: str | None = None,
     ) -> RunFolder:
         """A new, empty run. Raises StorageError: the folder cannot be written."""
         now = datetime.now(UTC)
@@ -194,6 +207,7 @@ class RunStore:
             reader=reader,
             sources=sources,
             table=table,
+            follows=follows,
         )
         write_atomically(folder.path / "run.json", record.model_dump_json(indent=2))
         return folder

@@ -82,6 +82,7 @@ class Steering:
         self._edits: list[PlanEdit] = []
         self._limits: Limits | None = None
         self._paused = False
+        self._changes = 0
         self._waiters: list[Callable[[], None]] = []
 
     def edit(self, edit: PlanEdit) -> None:
@@ -123,10 +124,21 @@ class Steering:
             limits, self._limits = self._limits, None
         return limits
 
-    async def changed(self) -> None:
+    @property
+    def has_edits(self) -> bool:
+        """Whether edits were handed in that nobody took yet."""
+        return bool(self._edits)
+
+    @property
+    def changes(self) -> int:
+        """How often something was said; see :meth:`changed`."""
+        return self._changes
+
+    async def changed(self, since: int | None = None) -> None:
         """Return at the next call of a method that changes something.
 
-        What was said before this call is not waited for: take it first.
+        With ``since``, a value of :attr:`changes`, what was said after that value was read counts
+        too, so that nothing falls between taking and waiting.
         """
         loop = asyncio.get_running_loop()
         event = asyncio.Event()
@@ -135,6 +147,8 @@ class Steering:
             loop.call_soon_threadsafe(event.set)
 
         with self._lock:
+            if since is not None and since != self._changes:
+                return
             self._waiters.append(wake)
         try:
             await event.wait()
@@ -145,6 +159,7 @@ class Steering:
 
     def _wake(self) -> None:
         with self._lock:
+            self._changes += 1
             waiters, self._waiters = self._waiters, []
         for wake in waiters:
             wake()

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import contextlib
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from typing import Protocol
 
 from ..budget import Budget
-from ..cancellation import Cancellation
+from ..cancellation import Cancellation, unless_cancelled
+from ..errors import Cancelled
 from ..evidence import Page
 from ..progress import Progress, silent
 from ..runtime.engine import Engine
@@ -15,6 +17,7 @@ from ..runtime.reader import Reader, ReadingBudget
 from ..settings import READING_TOKENS
 from .events import Event
 from .sources import Source
+from .steering import Clarify, Steering
 
 
 class PageLookup(Protocol):
@@ -63,3 +66,18 @@ class Toolbox:
     """Set when the user stops the run or the budget runs out: searchers look at this one."""
     effort: Effort = field(default_factory=Effort)
     progress: Progress = silent
+    steering: Steering = field(default_factory=Steering)
+    clarify: Clarify | None = None
+
+    async def unpaused(self) -> None:
+        """Return once the run is not paused, or its deadline is set; the wait costs no time.
+
+        Edits end the wait as well, so that they are answered while the run is paused.
+        """
+        seen = self.steering.changes
+        if not self.steering.paused or self.steering.has_edits:
+            return
+        with self.budget.clock_stopped(), contextlib.suppress(Cancelled):
+            while self.steering.paused and not self.steering.has_edits:
+                await unless_cancelled(self.steering.changed(seen), self.deadline)
+                seen = self.steering.changes

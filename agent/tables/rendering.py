@@ -151,12 +151,17 @@ def _harmless(value: str) -> str:
     return f"'{value}" if value.startswith(_FORMULA_STARTS) and not is_number else value
 
 
-def _html(table: WideTable) -> str:
+def html_table(table: WideTable) -> str:
+    """The table alone, as a piece of a page; a cell's sources are in its title."""
     names = table.table_schema.names
-    head = "".join(f"<th>{html.escape(name)}</th>" for name in names)
+    head = "".join(f'<th scope="col">{html.escape(name)}</th>' for name in names)
     body = "\n".join(
         "<tr>" + "".join(_html_cell(row[name]) for name in names) + "</tr>" for row in table.rows
     )
+    return f"<table><thead><tr>{head}</tr></thead>\n<tbody>\n{body}\n</tbody></table>"
+
+
+def _html(table: WideTable) -> str:
     return f"""<!doctype html>
 <html><head><meta charset="utf-8"><title>{html.escape(table.table_schema.subject)}</title>
 <meta http-equiv="Content-Security-Policy" content="default-src 'none'; style-src 'unsafe-inline'">
@@ -169,10 +174,7 @@ td.conflict {{ background: #fff3cd; }}
 td:target {{ outline: 2px solid #06c; }}
 </style></head><body>
 <h1>{html.escape(table.table_schema.subject)}</h1>
-<table><thead><tr>{head}</tr></thead>
-<tbody>
-{body}
-</tbody></table>
+{html_table(table)}
 </body></html>
 """
 

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import contextlib
 import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 
 from pydantic import BaseModel, ConfigDict
@@ -42,7 +43,8 @@ class Limits:
 class Budget:
     """Counts what a run uses against its limits. Safe from any thread.
 
-    ``clock`` gives monotonic seconds. ``spent`` is what a resumed run had used before.
+    ``clock`` gives monotonic seconds. ``spent`` is what a resumed run had used before. ``limits``
+    may be replaced at any time; what was used counts against the new ones.
     """
 
     def __init__(
@@ -56,12 +58,27 @@ class Budget:
         self._spent = spent or Usage()
         self._clock = clock
         self._started = clock() - self._spent.seconds
+        self._stopped_at: float | None = None
         self._lock = threading.Lock()
 
     @property
     def usage(self) -> Usage:
         with self._lock:
-            return self._spent.model_copy(update={"seconds": self._clock() - self._started})
+            now = self._clock() if self._stopped_at is None else self._stopped_at
+            return self._spent.model_copy(update={"seconds": now - self._started})
+
+    @contextlib.contextmanager
+    def clock_stopped(self) -> Iterator[None]:
+        """Time that passes inside is not counted: a run that waits for a person. Not nested."""
+        stopped_at = self._clock()
+        with self._lock:
+            self._stopped_at = stopped_at
+        try:
+            yield
+        finally:
+            with self._lock:
+                self._started += self._clock() - stopped_at
+                self._stopped_at = None
 
     def charge(
         self,

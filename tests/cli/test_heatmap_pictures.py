@@ -14,11 +14,11 @@ import pytest
 
 from leadline.cli.heatmap_html import heatmap_html
 from leadline.cli.heatmap_png import heatmap_png, require_pillow
-from leadline.cli.heatmap_view import Strengths
 from leadline.errors import ConfigError
 from leadline.evidence import Evidence, Page
 from leadline.runtime.heads import Head
 from leadline.runtime.heatmap import HeadMap, PassageMap, Stretch
+from leadline.runtime.heatmap_view import Strengths
 from leadline.runtime.passages import Passage
 
 QUESTION = "How deep is <the> sea & \u202esalt?"

@@ -20,7 +20,7 @@ from hypothesis import strategies as st
 from pypdfium2 import raw as pdfium
 
 from leadline.cli.main import run
-from leadline.cli.safe_text import safe_line, safe_text
+from leadline.safe_text import safe_line, safe_text
 from leadline.tools.page_store import PageStore
 
 TEXT = """# Sounding lines

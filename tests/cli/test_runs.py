@@ -140,3 +140,11 @@ def test_a_run_is_renamed_found_and_removed(
     assert capsys.readouterr().out == f"{finished.run_id} is removed\n"
     assert run(["runs", "rm", "last"]) == ExitCode.FAILED
     assert "no run 'last'" in capsys.readouterr().err
+
+
+def test_a_report_becomes_a_file_by_its_ending(finished: Report, tmp_path: Path) -> None:
+    page = tmp_path / "report.html"
+    assert run(["runs", "show", "last", "-o", str(page)]) == ExitCode.OK
+    assert "<mark>opened in 1902</mark>" in page.read_text()
+    assert run(["runs", "show", "last", "-o", str(tmp_path / "a.doc")]) == ExitCode.USAGE
+    assert run(["runs", "show", "last", "--json", "-o", str(page)]) == ExitCode.USAGE

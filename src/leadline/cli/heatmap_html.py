@@ -12,9 +12,9 @@ from itertools import groupby
 
 from ..evidence import Evidence, Page
 from ..runtime.heatmap import HeadMap, PassageMap, Stretch
-from .heatmap_view import Strengths, evidence_at, row_name, sentences_of, words_of
+from ..runtime.heatmap_view import Strengths, evidence_at, row_name, sentences_of, words_of
+from ..safe_text import safe_line, safe_text
 from .highlight import address
-from .safe_text import safe_line, safe_text
 
 _POLICY = "default-src 'none'; style-src 'unsafe-inline'; base-uri 'none'; form-action 'none'"
 

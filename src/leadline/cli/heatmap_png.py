@@ -12,8 +12,8 @@ from typing import TYPE_CHECKING
 from ..errors import ConfigError
 from ..evidence import Evidence
 from ..runtime.heatmap import HeadMap
-from .heatmap_view import Strengths, evidence_at, row_code, sentences_of
-from .safe_text import safe_line
+from ..runtime.heatmap_view import Strengths, evidence_at, row_code, sentences_of
+from ..safe_text import safe_line
 
 if TYPE_CHECKING:
     from PIL.Image import Image

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from ..evidence import Evidence, Page
-from .safe_text import safe_line, safe_text
+from ..safe_text import safe_line, safe_text
 
 if TYPE_CHECKING:
     from rich.console import Console

@@ -10,13 +10,14 @@ import click
 
 from .. import __version__
 from ..errors import LeadlineError
+from ..safe_text import safe_text
 from .exit_codes import ExitCode, exit_code_for
-from .safe_text import safe_text
 
 _COMMANDS = {
     "ask": "Research a question and print the cited report (the default command).",
     "batch": "Work through many questions and tables, resumable.",
     "bench": "Measure how fast this machine reads, and how near its limits that is.",
+    "config": "Show and change settings, each with the place it comes from.",
     "corpus": "Add, list, search and remove indexed folders and sites.",
     "demo": "Ask the Python language reference a set question.",
     "doctor": "Say what works on this machine, and why the rest does not.",
@@ -28,6 +29,7 @@ _COMMANDS = {
     "reader": "Find and show the attention heads that a model reads with.",
     "runs": "List, show, resume, export and import runs.",
     "table": "Find the table that a query asks for, every cell with its source.",
+    "tui": "Open the terminal application (also what `leadline` alone does on a terminal).",
 }
 
 _DEFAULT = "ask"
@@ -76,6 +78,11 @@ def leadline() -> None:
     """
 
 
+def _application() -> str:
+    """The terminal application, where there is a terminal to draw it on."""
+    return "tui" if sys.stdout.isatty() else "--help"
+
+
 def run(arguments: list[str] | None = None) -> int:
     """Run the command line; errors become one line on stderr and an exit code."""
     arguments = sys.argv[1:] if arguments is None else arguments
@@ -83,7 +90,7 @@ def run(arguments: list[str] | None = None) -> int:
     # read when torch is loaded, which is later.
     os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
     if not arguments:
-        arguments = ["--help"] if sys.stdin.isatty() else [_DEFAULT]
+        arguments = [_application() if sys.stdin.isatty() else _DEFAULT]
     try:
         status = leadline.main(arguments, prog_name="leadline", standalone_mode=False)
         return int(status or ExitCode.OK)

@@ -10,10 +10,10 @@ from typing import TYPE_CHECKING
 import click
 
 from ..cancellation import Cancellation
+from ..safe_text import safe_line
 from ..storage import write_atomically
 from .exit_codes import ExitCode
 from .running import run_async
-from .safe_text import safe_line
 from .terminal import note, progress_bars, stdout_console, warn, write_json, write_result
 
 if TYPE_CHECKING:

@@ -17,6 +17,7 @@ from ..progress import Progress
 from ..runtime.catalogue import resolve
 from ..runtime.heatmap import HeadMap, Looker
 from ..runtime.reader import FIRST_STAGE_IDS, Reader, Reading, ReadingBudget
+from ..safe_text import safe_line
 from ..settings import Settings
 from ..threads import in_thread
 from ..tools.fetch import Fetcher
@@ -24,7 +25,6 @@ from ..tools.local_files import FolderPages, page_of_bytes, page_of_file, pages_
 from ..tools.network_guard import NetworkGuard
 from ..tools.page_store import PageStore
 from ..tools.web_pages import Reuse, WebPages
-from .safe_text import safe_line
 from .terminal import warn
 
 STDIN = "-"

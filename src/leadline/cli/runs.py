@@ -11,7 +11,7 @@ import click
 
 from ..errors import RunError
 from ..locations import locations
-from .safe_text import safe_line
+from ..safe_text import safe_line
 from .terminal import note, write_json, write_jsonl, write_result
 
 if TYPE_CHECKING:
@@ -73,9 +73,21 @@ def remove_runs(run: tuple[str, ...]) -> None:
 @click.option("--json", "as_json", is_flag=True, help="Print the report as JSON.")
 @click.option("--jsonl", "as_jsonl", is_flag=True, help="Print the run's events, a line each.")
 @click.option("--page", metavar="PAGE_ID", help="Print the text of a page that the run read.")
-def show_run(run: str, as_json: bool, as_jsonl: bool, page: str | None) -> None:
+@click.option(
+    "-o",
+    "--output",
+    type=click.Path(path_type=Path),
+    help="Write the report to this file: .md, .html, .pdf, .json; a table also as .csv or .xlsx.",
+)
+def show_run(
+    run: str, as_json: bool, as_jsonl: bool, page: str | None, output: Path | None
+) -> None:
     """The report of RUN: an id, the start or the end of one, or "last"."""
+    if output and (as_json or as_jsonl or page):
+        raise click.UsageError("-o writes the report: leave out --json, --jsonl and --page")
+
     from ..agent.events import PageRead
+    from ..agent.exports.formats import export_to, finished_report
     from ..agent.run_store import RunStore
 
     folder = RunStore(locations().runs).get(run)
@@ -94,12 +106,11 @@ def show_run(run: str, as_json: bool, as_jsonl: bool, page: str | None) -> None:
         for event in folder.events():
             write_jsonl(event.model_dump(mode="json"))
         return
-    report = folder.report
-    if report is None:
-        raise RunError(
-            f"run {folder.path.name} is unfinished",
-            remedy=f"go on with it: leadline runs resume {folder.path.name}",
-        )
+    report = finished_report(folder)
+    if output is not None:
+        with _pages() as store:
+            export_to(output, report, store)
+        return
     if as_json:
         write_json(report.model_dump(mode="json"))
     else:

@@ -15,8 +15,8 @@ import click
 
 from ..errors import InputError
 from ..progress import Progress, silent
+from ..safe_text import safe_text
 from ..storage import write_atomically
-from .safe_text import safe_text
 
 if TYPE_CHECKING:
     from rich.console import Console

@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 
 from ..evidence import Evidence
-from ..runtime.heads import Head
-from ..runtime.heatmap import HeadMap, Stretch
+from .heads import Head
+from .heatmap import HeadMap, Stretch
 
 ALL_HEADS = "all heads"
 

@@ -1,0 +1,1 @@
+"""Finished runs as files for people and for other programmes."""

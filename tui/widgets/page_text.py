@@ -1,0 +1,106 @@
+"""The text of a page, its quote marked, its words shaded by what the reader looked at."""
+
+from __future__ import annotations
+
+import bisect
+from collections.abc import Sequence
+from typing import ClassVar, NamedTuple
+
+from rich.segment import Segment
+from textual.geometry import Size
+from textual.scroll_view import ScrollView
+from textual.strip import Strip
+
+from ...safe_text import safe_text
+from ..text_lines import TextLines
+
+SHADES = 4
+
+
+class Shaded(NamedTuple):
+    """Characters ``[start, end)`` and how strongly they are shaded, from 1 to SHADES."""
+
+    start: int
+    end: int
+    shade: int
+
+
+class PageText(ScrollView, can_focus=True):
+    """Draws only the lines in view, so that a book opens as fast as a note."""
+
+    COMPONENT_CLASSES: ClassVar[set[str]] = {
+        "page-text--quote",
+        *(f"page-text--shade-{shade}" for shade in range(1, SHADES + 1)),
+    }
+
+    def __init__(self, *, id: str | None = None) -> None:
+        super().__init__(id=id)
+        self._text = ""
+        self._lines = TextLines.of("", 1)
+        self._quote: tuple[int, int] | None = None
+        self._shaded: Sequence[Shaded] = ()
+
+    def show(self, text: str, quote: tuple[int, int] | None) -> None:
+        """Show ``text`` with the characters of ``quote`` marked and in view."""
+        self._text = safe_text(text).replace("\t", " ")
+        self._quote, self._shaded = quote, ()
+        self._break_lines()
+        self.scroll_to_quote()
+
+    def shade(self, shaded: Sequence[Shaded]) -> None:
+        """Shade words, given in the order of the text; none takes the shading away."""
+        self._shaded = shaded
+        self.refresh()
+
+    def scroll_to_quote(self) -> None:
+        line = self._lines.line_at(self._quote[0]) if self._quote else 0
+        self.scroll_to(y=max(0, line - self.size.height // 3), animate=False)
+
+    def on_resize(self) -> None:
+        top = self._lines.starts[min(self.scroll_offset.y, len(self._lines) - 1)]
+        self._break_lines()
+        if self._quote is None:
+            self.scroll_to(y=self._lines.line_at(top), animate=False)
+        else:
+            self.scroll_to_quote()
+
+    def _break_lines(self) -> None:
+        width = self.scrollable_content_region.width
+        self._lines = TextLines.of(self._text, width or 80)
+        self.virtual_size = Size(width, len(self._lines))
+        self.refresh()
+
+    def render_line(self, y: int) -> Strip:
+        number = y + self.scroll_offset.y
+        width = self.size.width
+        if number >= len(self._lines):
+            return Strip.blank(width, self.rich_style)
+        start, end = self._lines.starts[number], self._lines.ends[number]
+        marks = self._marks(start, end)
+        segments = []
+        at = start
+        for mark_start, mark_end, name in marks:
+            if mark_start > at:
+                segments.append(Segment(self._text[at:mark_start], self.rich_style))
+            style = self.rich_style + self.get_component_rich_style(name, partial=True)
+            segments.append(Segment(self._text[mark_start:mark_end], style))
+            at = mark_end
+        if at < end:
+            segments.append(Segment(self._text[at:end], self.rich_style))
+        return Strip(segments).adjust_cell_length(width, self.rich_style)
+
+    def _marks(self, start: int, end: int) -> list[tuple[int, int, str]]:
+        """What is marked in ``[start, end)``, in order and without overlap."""
+        if self._shaded:
+            first = bisect.bisect_right(self._shaded, start, key=lambda word: word.end)
+            found = []
+            for word in self._shaded[first:]:
+                if word.start >= end:
+                    break
+                span = (max(word.start, start), min(word.end, end))
+                found.append((*span, f"page-text--shade-{word.shade}"))
+            return found
+        if self._quote is None:
+            return []
+        quote = max(self._quote[0], start), min(self._quote[1], end)
+        return [(*quote, "page-text--quote")] if quote[0] < quote[1] else []

@@ -1,0 +1,71 @@
+"""A list of rows to look at and to open, which may change while it is looked at."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from textual.content import Content
+from textual.widgets import OptionList
+from textual.widgets.option_list import Option
+
+
+def hanging(first: Content, text: Content, width: int, further: Content | None = None) -> Content:
+    """``text`` behind ``first``, broken to ``width`` cells; ``further`` stands before later lines."""
+    indent = further or Content(" " * first.cell_length)
+    lines = text.wrap(max(width - first.cell_length, 8))
+    starts = [first, *[indent] * (len(lines) - 1)]
+    return Content("\n").join([start + line for start, line in zip(starts, lines, strict=True)])
+
+
+@dataclass(frozen=True, slots=True)
+class Row:
+    """One row. Without an id it is a heading, which cannot be chosen."""
+
+    content: Content
+    id: str | None = None
+
+
+class RowList(OptionList, inherit_bindings=True):
+    """Keeps the highlight and the scrolled place when its rows are drawn anew."""
+
+    def __init__(self, *, id: str | None = None) -> None:
+        super().__init__(id=id, markup=False, compact=True)
+        self._shown: list[Row] = []
+
+    @property
+    def row_width(self) -> int:
+        """Cells of a line of a row."""
+        return max(self.scrollable_content_region.width, 20)
+
+    @property
+    def chosen_id(self) -> str | None:
+        """The id of the highlighted row."""
+        option = self.highlighted_option
+        return option.id if option else None
+
+    def show(self, rows: Sequence[Row]) -> None:
+        """Draw ``rows``; those that are as before stay untouched."""
+        if list(rows) == self._shown:
+            return
+        same_ids = [row.id for row in rows] == [row.id for row in self._shown]
+        if same_ids:
+            for index, (old, new) in enumerate(zip(self._shown, rows, strict=True)):
+                if old != new:
+                    self.replace_option_prompt_at_index(index, new.content)
+        else:
+            self._replace(rows)
+        self._shown = list(rows)
+
+    def _replace(self, rows: Sequence[Row]) -> None:
+        chosen, scrolled = self.chosen_id, self.scroll_offset.y
+        with self.prevent(OptionList.OptionHighlighted):
+            self.set_options(Option(row.content, row.id, disabled=row.id is None) for row in rows)
+            ids = [row.id for row in rows]
+            if chosen in ids and chosen is not None:
+                self.highlighted = ids.index(chosen)
+        self.scroll_to(y=scrolled, animate=False)
+
+    def on_focus(self) -> None:
+        if self.highlighted is None:
+            self.action_first()
