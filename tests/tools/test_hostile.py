@@ -1,6 +1,7 @@
 """What strangers put on the web to reach this machine, to break it, or to command a model.
 
-The cases are tables under ``hostile/``. Nothing may crash, no refused address may be connected
+The cases are tables under ``hostile/``; ``pytest -v tests/tools/test_hostile.py`` lists each with
+its result. Nothing may crash, no refused address may be connected
 to (a listener on every address of this machine proves it), and no text may look like anything
 but text to a model or to whoever reads the report.
 """
@@ -40,6 +41,11 @@ if TYPE_CHECKING:
 
 LIMITS = FetchLimits(seconds=2, silence=0.3, bytes=1_000_000, host_delay=0.0)
 REFUSED_URLS = list(chain.from_iterable(REFUSED.values()))
+each_refused = pytest.mark.parametrize(
+    "url",
+    REFUSED_URLS,
+    ids=[f"{category} {n}" for category, urls in REFUSED.items() for n in range(len(urls))],
+)
 INJECTIONS = [
     (place, language, number)
     for place in chain(HIDDEN_PLACES, SHOWN_PLACES)
@@ -124,37 +130,37 @@ async def test_the_listener_hears(listener: Listener, cancel: Cancellation) -> N
     assert listener.connections == 2
 
 
-async def test_no_refused_address_is_asked(listener: Listener, cancel: Cancellation) -> None:
+@each_refused
+async def test_no_refused_address_is_asked(
+    listener: Listener, cancel: Cancellation, url: str
+) -> None:
     watch = Watch()
     async with watched(watch) as fetcher:
-        for url in REFUSED_URLS:
-            with pytest.raises(FetchError) as caught:
-                await fetcher.fetch(url.replace("{port}", str(listener.port)), cancel=cancel)
-            assert "secret" not in str(caught.value)
-            assert len(str(caught.value).splitlines()) == 1
+        with pytest.raises(FetchError) as caught:
+            await fetcher.fetch(url.replace("{port}", str(listener.port)), cancel=cancel)
+        assert "secret" not in str(caught.value)
+        assert len(str(caught.value).splitlines()) == 1
     assert watch.asked == []
     assert listener.connections == 0
 
 
+@each_refused
 async def test_no_redirect_leads_to_a_refused_address(
-    site: LoopbackSite, listener: Listener, cancel: Cancellation
+    site: LoopbackSite, listener: Listener, cancel: Cancellation, url: str
 ) -> None:
     """Some targets are relative to a parser that follows RFC 3986: they stay on the site."""
+    location = url.replace("{port}", str(listener.port))
+    raw = location.encode("utf-8").decode("latin-1").replace("\n", " ")
+
+    async def redirect(request: Request, writer: asyncio.StreamWriter) -> None:
+        head = f"HTTP/1.1 302 Found\r\nLocation: {raw}\r\nContent-Length: 0\r\n"
+        writer.write(f"{head}Connection: close\r\n\r\n".encode("latin-1"))
+
+    site.on("/", redirect)
     watch = Watch()
     async with watched(watch, allow=f"127.0.0.1:{site.port}") as fetcher:
-        for url in REFUSED_URLS:
-            location = url.replace("{port}", str(listener.port))
-            raw = location.encode("utf-8").decode("latin-1").replace("\n", " ")
-
-            async def redirect(
-                request: Request, writer: asyncio.StreamWriter, target: str = raw
-            ) -> None:
-                head = f"HTTP/1.1 302 Found\r\nLocation: {target}\r\nContent-Length: 0\r\n"
-                writer.write(f"{head}Connection: close\r\n\r\n".encode("latin-1"))
-
-            site.on("/", redirect)
-            with pytest.raises(FetchError):
-                await fetcher.fetch(site.url(), cancel=cancel)
+        with pytest.raises(FetchError):
+            await fetcher.fetch(site.url(), cancel=cancel)
     assert set(watch.asked) == {f"127.0.0.1 {site.port}"}
     assert listener.connections == 0
 
