@@ -9,6 +9,7 @@ from ..runtime.engine import Engine, GenerationRequest, Message
 from ..runtime.structured import generate_object
 from ..tools.quarantine import neutralise
 from .intent import intent_of
+from .nested_questions import unnested
 from .parent_answers import short_answer
 from .plan_repair import guessed_name, repaired_proposals
 from .question_signs import answered_without_search, has_parts
@@ -102,8 +103,9 @@ async def plan(
     """The first graph for ``question``, and what of the model's plan was refused.
 
     ``meant`` is what the person said it means. Where searching cannot help, the graph has no node
-    and says so in its remark. A question with one clause is a fact to look up: it is taken as it
-    is, and no model is asked. So is one of whose plan fewer than two sub-questions are sound. With
+    and says so in its remark. A question that describes a thing by a clause is taken apart by
+    code. One with a single clause is a fact to look up: it is taken as it is, and no model is
+    asked. So is one of whose plan fewer than two sub-questions are sound. With
     ``planning="grow"`` a chain begins with what waits for nothing; :func:`grow` adds the rest.
 
     Raises:
@@ -112,6 +114,13 @@ async def plan(
     """
     if remark := answered_without_search(question):
         return ResearchGraph(question=question, kind="fact", remark=remark), []
+    if chain := unnested(question):
+        graph = ResearchGraph(
+            question=question, kind="multi-hop", meant=meant, intent=intent_of(question)
+        )
+        refusals = graph.add_proposals(chain)
+        if len(graph.nodes) > 1:
+            return graph, refusals
     if not has_parts(question):
         return single(question, "fact", meant=meant), []
     asked = f"Question: {question}" + (f"\nMeant: {meant}" if meant else "")

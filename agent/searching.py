@@ -3,15 +3,18 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 from ..errors import Cancelled, LeadlineError, SearchError
 from ..evidence import Page
-from .events import PageRead, PageRecalled, SearchFinished, SearchStarted, Warned
+from .events import Event, PageRead, PageRecalled, SearchFinished, SearchStarted, Warned
 from .rewriting.queries import Query
 from .sources import Source, fuse
 from .toolbox import Toolbox
+
+_CHARACTERS_A_TOKEN = 4
+_MOST_PAGES = 40
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,28 +37,16 @@ async def find_pages(
 async def search(box: Toolbox, span_id: str, queries: Sequence[Query], *, limit: int) -> Searched:
     """The best ``limit`` pages for ``queries``, fused by weight and rank, charged to the budget.
 
+    Where these are so short that the reader could take in more, more are taken.
+
     Raises:
         SearchError: no source could be searched.
         Cancelled: the run's deadline was set.
     """
-    jobs = [(source, query) for query in queries for source in box.sources]
-    results = await asyncio.gather(
-        *(_find(box, span_id, source, query.text, limit=2 * limit) for source, query in jobs)
-    )
-    rankings: list[tuple[Query, list[Page]]] = []
-    errors: list[LeadlineError] = []
-    for (_, query), found in zip(jobs, results, strict=True):
-        if isinstance(found, LeadlineError):
-            errors.append(found)
-        else:
-            rankings.append((query, found))
-    if not rankings:
-        raise _nothing_searched(errors)
-    pages = fuse(
-        [found for _, found in rankings],
-        limit=limit,
-        weights=[query.weight for query, _ in rankings],
-    )
+    pages, rankings = await _fused(box, span_id, queries, limit=limit, tell=box.emit)
+    if (room := _room(pages, box)) > limit:
+        limit = room
+        pages, rankings = await _fused(box, span_id, queries, limit=limit, tell=_nobody)
     box.budget.charge(pages=len(pages))
     for page in pages:
         box.emit(
@@ -73,22 +64,66 @@ async def search(box: Toolbox, span_id: str, queries: Sequence[Query], *, limit:
     return Searched(tuple(pages), by_query)
 
 
+async def _fused(
+    box: Toolbox,
+    span_id: str,
+    queries: Sequence[Query],
+    *,
+    limit: int,
+    tell: Callable[[Event], None],
+) -> tuple[list[Page], list[tuple[Query, list[Page]]]]:
+    """The best pages, and those of each query in each source."""
+    jobs = [(source, query) for query in queries for source in box.sources]
+    results = await asyncio.gather(
+        *(_find(box, span_id, source, query.text, 2 * limit, tell) for source, query in jobs)
+    )
+    rankings: list[tuple[Query, list[Page]]] = []
+    errors: list[LeadlineError] = []
+    for (_, query), found in zip(jobs, results, strict=True):
+        if isinstance(found, LeadlineError):
+            errors.append(found)
+        else:
+            rankings.append((query, found))
+    if not rankings:
+        raise _nothing_searched(errors)
+    weights = [query.weight for query, _ in rankings]
+    return fuse([found for _, found in rankings], limit=limit, weights=weights), rankings
+
+
+def _room(pages: Sequence[Page], box: Toolbox) -> int:
+    """How many pages as long as ``pages`` the reader can take in at once."""
+    characters = sum(len(page.text) for page in pages)
+    if not characters or box.effort.reading_tokens is None:
+        return 0
+    fitting = box.effort.reading_tokens * _CHARACTERS_A_TOKEN * len(pages) // characters
+    return min(fitting, _MOST_PAGES)
+
+
+def _nobody(event: Event) -> None:
+    """What is searched once more for more pages was told before."""
+
+
 async def _find(
-    box: Toolbox, span_id: str, source: Source, query: str, *, limit: int
+    box: Toolbox,
+    span_id: str,
+    source: Source,
+    query: str,
+    limit: int,
+    tell: Callable[[Event], None],
 ) -> list[Page] | LeadlineError:
     """Pages of one source, or why it failed, which is said but does not stop the others."""
-    box.emit(SearchStarted(span_id=span_id, source=source.name, query=query))
+    tell(SearchStarted(span_id=span_id, source=source.name, query=query))
     try:
         found = await source.find(query, limit=limit, cancel=box.deadline)
     except Cancelled:
         raise
     except LeadlineError as error:
-        box.emit(Warned(span_id=span_id, message=str(error)))
+        tell(Warned(span_id=span_id, message=str(error)))
         return error
     for warning in found.warnings:
-        box.emit(Warned(span_id=span_id, message=warning))
+        tell(Warned(span_id=span_id, message=warning))
     for recalled in found.recalled:
-        box.emit(
+        tell(
             PageRecalled(
                 span_id=span_id,
                 page_id=recalled.page_id,
@@ -98,9 +133,7 @@ async def _find(
                 found_at=recalled.found_at,
             )
         )
-    box.emit(
-        SearchFinished(span_id=span_id, source=source.name, query=query, found=len(found.pages))
-    )
+    tell(SearchFinished(span_id=span_id, source=source.name, query=query, found=len(found.pages)))
     return list(found.pages)
 
 

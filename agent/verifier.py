@@ -111,7 +111,8 @@ async def repaired(
 async def _entailed(
     claim: Claim, question: str, engine: Engine, cancel: Cancellation
 ) -> float | None:
-    user = f"{_passage(claim)}\n\nQuestion: {question}\n\nStatement: {neutralise(claim.text)}"
+    # Beside the question a small model judges whether the statement answers it.
+    user = f"{_passage(claim)}\n\nStatement: {neutralise(claim.text)}"
     messages = (Message("system", _ENTAILS), Message("user", user))
     scores = await score_options(engine, messages, ("yes", "no"), cancel=cancel)
     return None if scores is None else scores.of("yes")
