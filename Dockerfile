@@ -1,4 +1,7 @@
-# Leadline without models: they are pulled into the volume /data on first use.
+# Leadline without models: `leadline models pull` puts them into the volume /data. It has not been
+# tried with a container engine yet.
+# hadolint global ignore=DL3008
+# Debian drops the versions that a pin would name as soon as it has fixed them.
 FROM python:3.12-slim-bookworm AS build
 # llama.cpp and the attention kernels are compiled here.
 RUN apt-get update \
@@ -17,7 +20,7 @@ RUN apt-get update \
     && install -d -o leadline -g leadline -m 0700 /data
 COPY --from=build /opt/leadline /opt/leadline
 ENV PATH=/opt/leadline/bin:$PATH LEADLINE_HOME=/data
-USER leadline
+USER 10001
 WORKDIR /home/leadline
 VOLUME /data
 EXPOSE 8321

@@ -7,7 +7,7 @@ BIN := $(VENV)/bin
 READY := $(VENV)/.ready
 MODELS := qwen2.5-coder-1.5b qwen2.5-coder-0.5b all-minilm-l6-v2
 
-.PHONY: demo test test-slow screens check docs format env wheel clean
+.PHONY: demo test test-slow screens check docs format env dist wheel clean
 .DELETE_ON_ERROR:
 
 demo: env
@@ -40,6 +40,11 @@ docs: env
 format: env
 	$(BIN)/ruff check --fix .
 	$(BIN)/ruff format .
+
+# A source distribution, and from it a wheel that compiles the kernels on first use.
+dist: env
+	rm -rf build dist
+	$(BIN)/python -m build --no-isolation
 
 # The library needs glibc alone, and of it nothing newer than 2.28 has: hence the platform's name.
 PLATFORM := manylinux_2_28_x86_64

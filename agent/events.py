@@ -252,6 +252,7 @@ Event = Annotated[
     | RunFinished,
     Field(discriminator="kind"),
 ]
+"""Any event of a run; ``kind`` tells which."""
 
 _ADAPTER: TypeAdapter[Event] = TypeAdapter(Event)
 

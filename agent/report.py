@@ -77,34 +77,47 @@ class Report(_Value):
     """The result of a run, as ``--json`` prints it."""
 
     run_id: str
+    """By which the run is shown, resumed and followed up."""
     status: Status
+    """``complete``; ``partial``: a part has no answer; ``budget_exhausted``; ``failed``."""
     question: str
+    """The question as it was asked."""
     answer: str = ""
     """The answer in a few words: a name, a number, a date; empty where there is no such thing."""
     agreement: float | None = None
     """The share of sampled answers that say ``answer``; None where none were sampled."""
     markdown: str
+    """The report with numbered citations and its sources."""
     claims: tuple[Claim, ...]
+    """The statements in order, each with the spans it rests on."""
     open_questions: tuple[str, ...]
+    """Sub-questions that stayed without an answer."""
     usage: Usage
+    """What the run used: time, tokens, pages, money."""
     unread: tuple[Citation, ...] = ()
     """Quotes that were found but that no answer was made of before the run ended."""
     table: WideTable | None = None
     """The table, where one was asked for."""
     errors: tuple[RunProblem, ...] = ()
+    """What cost a sub-question its answer."""
     warnings: tuple[str, ...] = ()
     """What went wrong on the way and cost no sub-question its search: pages that failed, say."""
     dropped_citations: int = 0
     """References to evidence that does not exist, dropped before the report was written."""
     contradictions: tuple[Contradiction, ...] = ()
+    """Where sources answer one question differently."""
     repaired_claims: int = 0
     """Statements that no source bore out and that were written anew from their sources."""
     removed_claims: int = 0
     """Statements that no source bore out and that were left out."""
     model: str = ""
+    """The id of the model that planned and wrote."""
     reader: str = ""
+    """The id of the model that read."""
     started_at: datetime
+    """In UTC; a resumed run keeps its first start."""
     finished_at: datetime
+    """In UTC."""
 
     def to_dict(self) -> dict[str, Any]:
         """Plain data, as ``--json`` prints it; :meth:`from_dict` takes it back."""

@@ -66,6 +66,7 @@ class Clarification:
     """What a run asks back before it plans, because the question can be meant in several ways."""
 
     question: str
+    """What is unclear, as a question to the person."""
     choices: tuple[str, ...]
     """Ways to read it; the person may also answer in words of their own."""
 
@@ -111,6 +112,7 @@ class Steering:
 
     @property
     def paused(self) -> bool:
+        """Whether :meth:`pause` was the last of the two to be called."""
         return self._paused
 
     def take_edits(self) -> list[PlanEdit]:

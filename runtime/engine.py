@@ -71,7 +71,8 @@ class Engine(Protocol):
     """A model that answers. Safe for many concurrent requests of one event loop."""
 
     @property
-    def model_id(self) -> str: ...
+    def model_id(self) -> str:
+        """What reports and logs call the model."""
 
     @property
     def context_tokens(self) -> int:

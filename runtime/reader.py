@@ -52,7 +52,8 @@ class Reader(Protocol):
     """Brings back, for each question, the sentences of the pages that bear on it."""
 
     @property
-    def model_id(self) -> str: ...
+    def model_id(self) -> str:
+        """What reports and logs call the model."""
 
     async def read(
         self,

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import tomllib
+from importlib import metadata
 from pathlib import Path
 
 import pytest
@@ -55,5 +56,7 @@ def test_data_files_match_a_declared_pattern() -> None:
 
 
 def test_the_package_and_its_metadata_have_one_version() -> None:
-    project = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
-    assert project["version"] == leadline.__version__
+    project = tomllib.loads((ROOT / "pyproject.toml").read_text())
+    assert project["project"]["dynamic"] == ["version"]
+    assert project["tool"]["setuptools"]["dynamic"] == {"version": {"attr": "leadline.__version__"}}
+    assert metadata.version("leadline") == leadline.__version__

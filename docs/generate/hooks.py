@@ -15,6 +15,7 @@ _GENERATED = {
     "reference/cli.md": "cli_reference",
     "reference/settings.md": "settings_reference",
     "reference/events.md": "events_reference",
+    "reference/python.md": "python_reference",
     "explanation/layers.svg": "layers",
 }
 _COPIED = {"changelog.md": "CHANGELOG.md"}

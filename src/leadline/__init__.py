@@ -33,6 +33,7 @@ import importlib
 from typing import TYPE_CHECKING
 
 __version__ = "0.1.0"
+"""The version of the package; its metadata are made from it."""
 
 if TYPE_CHECKING:
     from .agent.events import Event

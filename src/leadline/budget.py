@@ -34,10 +34,13 @@ class Limits:
     """Upper limits; None is no limit."""
 
     seconds: float | None = None
+    """Wall clock."""
     tokens: int | None = None
     """Prompt, completion and read tokens together."""
     pages: int | None = None
+    """Pages fetched or opened."""
     money: float | None = None
+    """US dollars paid to endpoints that publish a price."""
 
 
 class Budget:

@@ -26,6 +26,7 @@ class Cancellation:
 
     @property
     def cancelled(self) -> bool:
+        """Whether :meth:`cancel` was called."""
         return self._event.is_set()
 
     def cancel(self) -> None:

@@ -34,7 +34,9 @@ class LeadlineError(Exception):
 
     def __init__(self, problem: str, *, remedy: str = "") -> None:
         self.problem = _one_line(problem)
+        """The thing and the cause."""
         self.remedy = _one_line(remedy)
+        """What to do; empty where there is nothing."""
         super().__init__(f"{self.problem}: {self.remedy}" if self.remedy else self.problem)
 
     def __reduce__(self) -> tuple[object, ...]:

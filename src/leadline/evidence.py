@@ -18,9 +18,13 @@ class Span(_Value):
     """Characters ``[start, end)`` of a page's text; ``quote`` is exactly those characters."""
 
     page_id: str
+    """The page's id, see :class:`Page`."""
     start: int = Field(ge=0)
+    """Offset of the first character in the page's text."""
     end: int = Field(ge=0)
+    """Offset behind the last character."""
     quote: str
+    """Those characters, to the letter."""
 
 
 class Page(_Value):
@@ -33,12 +37,17 @@ class Page(_Value):
     final_url: str
     """Where the bytes came from after redirects."""
     fetched_at: datetime
+    """When the bytes came, in UTC."""
     media_type: str
+    """What the bytes are, as ``text/html``."""
     title: str
+    """As the page gives it; empty where it gives none."""
     text: str
+    """What was extracted of the bytes; never changed, so that offsets stay valid."""
     sheet_starts: tuple[int, ...] = ()
     """For paged documents (PDF): the offset in ``text`` at which each sheet starts."""
     language: str | None = None
+    """ISO 639-1 code, where it could be told."""
     published: date | None = None
     """When it was published, as the page itself says."""
     authors: tuple[str, ...] = ()
@@ -80,7 +89,9 @@ class Citation(Span):
     """A span as a report shows it, with the address and the title of its page."""
 
     url: str
+    """Where the page was fetched from, after redirects."""
     title: str
+    """The page's title."""
     sheet: int | None = None
     """Sheet number (1-based) in a paged document."""
 

@@ -6,6 +6,7 @@ import json
 import os
 import re
 import shlex
+import shutil
 import subprocess
 import sys
 import tomllib
@@ -25,6 +26,7 @@ REASONS = frozenset(
     [
         "installs",
         "needs a model",
+        "needs a notebook",
         "needs a server",
         "needs the web",
         "needs WideSearch's data",
@@ -42,7 +44,7 @@ when the log reaches 1000 pages.
 | WAL | go on |
 | DELETE | wait |
 """
-"""What the README calls ``./docs``."""
+"""What the guides call ``./docs``."""
 RUN = ("sh", "python")
 SHOWN = ("text", "toml", "json")
 _OF_LEADLINE = re.compile(r"(?:^|[|;&]\s*|\$\()leadline (?!-)")
@@ -75,8 +77,12 @@ def test_the_blocks_of_a_page_run_one_after_the_other(
     page: Path, environment: dict[str, str], tmp_path: Path
 ) -> None:
     folder = tmp_path / "reader"
-    (folder / "docs").mkdir(parents=True)
-    (folder / "docs" / "wal.md").write_text(WAL)
+    folder.mkdir()
+    if page.name == "README.md":
+        shutil.copytree(ROOT / "docs", folder / "docs")
+    else:
+        (folder / "docs").mkdir()
+        (folder / "docs" / "wal.md").write_text(WAL)
     for block in code_blocks(page):
         if block.language not in RUN or block.not_run:
             continue

@@ -58,7 +58,7 @@ class _Handler(BaseHTTPRequestHandler):
             return
         prompt = request["messages"][-1]["content"]
         schema = request.get("response_format", {}).get("json_schema", {}).get("schema")
-        text = json.dumps(instance(schema, prompt)) if schema else "It is so."
+        text = json.dumps(instance(schema, prompt)) if schema else "yes"
         usage = {"prompt_tokens": len(prompt) // 4, "completion_tokens": len(text) // 4}
         chunk = {
             "choices": [{"index": 0, "delta": {"content": text}, "finish_reason": "stop"}],

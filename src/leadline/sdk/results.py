@@ -25,12 +25,15 @@ class ReadResult(BaseModel):
     model_config = ConfigDict(frozen=True, extra="forbid")
 
     question: str
+    """The question as it was asked."""
     evidence: tuple[ScoredCitation, ...]
+    """Quotes, best first; empty where nothing bears on the question."""
     reader: str
     """The id of the model that read."""
     read_tokens: int
     """Tokens that attention went over."""
     seconds: float
+    """How long reading took."""
     unreadable: tuple[str, ...] = ()
     """Files that were left out, each with the reason."""
 
