@@ -30,7 +30,7 @@ _TIME_BOUND = re.compile(
     r"\b(?:today|tonight|yesterday|now(?:adays)?|currently|current|latest|newest|recent(?:ly)?"
     r"|upcoming|so far|at present|these days|this (?:week|month|year|season|quarter)"
     r"|(?:last|past|next) (?:week|month|year|season|quarter|\w+ (?:days|weeks|months|years)))\b"
-    r"|今天|昨天|现在|目前|最新|最近|今年|去年|明年|本月|上个月",
+    r"|今天|昨天|现在|目前|当前|最新|最近|今年|去年|明年|本月|上个月",
     re.IGNORECASE,
 )
 

@@ -118,45 +118,15 @@ async def open_researcher(
         embedder = None
         if parts.reader is None or wishes.corpora:
             embedder = await open_embedder(settings, warn=warn)
-        sources = list(parts.sources)
         catalogue = CorpusCatalogue(store=store, embedder=embedder)
-        for name in wishes.corpora:
-            corpus = catalogue.open_any(name)
-            stack.callback(corpus.close)
-            if corpus.manifest.kind == "folder":
-                report = await corpus.update(
-                    embed_at_most=_EMBEDDED_WHILE_ASKING, cancel=cancel, progress=progress
-                )
-                if report.unembedded:
-                    warn(
-                        f"{corpus.name} is searched by words: {report.unembedded:,} passages have "
-                        f"no vectors yet; `leadline corpus add {corpus.name} "
-                        f"{corpus.manifest.origin}` makes them"
-                    )
-            sources.append(CorpusSource(corpus))
+        sources: list[Source] = [
+            *parts.sources,
+            *await _corpora(
+                wishes.corpora, catalogue, stack, cancel=cancel, progress=progress, warn=warn
+            ),
+        ]
         if wishes.web:
-            guard = NetworkGuard(allow_hosts=settings.allow_hosts)
-            reuse = Reuse(seconds=settings.reuse_seconds, offline=settings.offline)
-            fetcher = await stack.enter_async_context(Fetcher(guard, cache=locations().web))
-            answers = SearchAnswers(locations().web)
-            stack.callback(answers.close)
-            backends = parts.search or [
-                KeptSearch(backend, answers, reuse) for backend in search_backends(settings)
-            ]
-            choice = None
-            if settings.backends_per_question:
-                choice = BackendChoice(HybridRanker(embedder), settings.backends_per_question)
-            renderer = None
-            if settings.render == "needed":
-                renderer = await stack.enter_async_context(
-                    BrowserRenderer(fetcher, executable=settings.browser)
-                )
-            sources.append(
-                WebSource(
-                    MultiSearch(backends, on_warning=warn, choice=choice),
-                    WebPages(fetcher, pages, reuse, renderer),
-                )
-            )
+            sources.append(await _web(settings, parts, pages, embedder, stack, warn=warn))
             if wishes.memory:
                 memory = Memory(locations().memory, embedder=embedder)
                 stack.callback(memory.close)
@@ -176,6 +146,66 @@ async def open_researcher(
             others=others,
             embedder=embedder,
         )
+
+
+async def _corpora(
+    names: Sequence[str],
+    catalogue: CorpusCatalogue,
+    stack: AsyncExitStack,
+    *,
+    cancel: Cancellation,
+    progress: Progress,
+    warn: Callable[[str], None],
+) -> list[CorpusSource]:
+    """The corpora, brought up to date; ``stack`` closes them."""
+    sources = []
+    for name in names:
+        corpus = catalogue.open_any(name)
+        stack.callback(corpus.close)
+        if corpus.manifest.kind == "folder":
+            report = await corpus.update(
+                embed_at_most=_EMBEDDED_WHILE_ASKING, cancel=cancel, progress=progress
+            )
+            if report.unembedded:
+                warn(
+                    f"{corpus.name} is searched by words: {report.unembedded:,} passages have "
+                    f"no vectors yet; `leadline corpus add {corpus.name} "
+                    f"{corpus.manifest.origin}` makes them"
+                )
+        sources.append(CorpusSource(corpus))
+    return sources
+
+
+async def _web(
+    settings: Settings,
+    parts: Parts,
+    pages: PageStorage,
+    embedder: Embedder | None,
+    stack: AsyncExitStack,
+    *,
+    warn: Callable[[str], None],
+) -> WebSource:
+    """The web, searched and fetched as the settings say; ``stack`` closes what it opens."""
+    guard = NetworkGuard(allow_hosts=settings.allow_hosts)
+    reuse = Reuse(seconds=settings.reuse_seconds, offline=settings.offline)
+    fetcher = await stack.enter_async_context(Fetcher(guard, cache=locations().web))
+    answers = SearchAnswers(locations().web)
+    stack.callback(answers.close)
+    backends = parts.search or [
+        KeptSearch(backend, answers, reuse) for backend in search_backends(settings)
+    ]
+    choice = None
+    if settings.backends_per_question:
+        choice = BackendChoice(HybridRanker(embedder), settings.backends_per_question)
+    renderer = None
+    if settings.render == "needed":
+        renderer = await stack.enter_async_context(
+            BrowserRenderer(fetcher, executable=settings.browser)
+        )
+    return WebSource(
+        MultiSearch(backends, on_warning=warn, choice=choice),
+        WebPages(fetcher, pages, reuse, renderer),
+    )
 
 
 async def _trimmed(store: PageStore, settings: Settings, warn: Callable[[str], None]) -> None:

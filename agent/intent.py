@@ -6,12 +6,9 @@ import re
 
 from pydantic import BaseModel, ConfigDict
 
+from .answer_types import is_time_bound
+
 _YEARS = re.compile(r"\b(?:1[0-9]|20)\d\d\b")
-_NOW = re.compile(
-    r"\b(?:latest|current(?:ly)?|now|today|newest|recent(?:ly)?|this (?:year|month|week))\b"
-    r"|最新|目前|现在|今年|当前",
-    re.IGNORECASE,
-)
 _WANTED = (
     (r"^how (?:many|much)\b|多少|几个", "a number"),
     (r"^how (?:tall|high|long|old|far|large|big|deep|fast|heavy)\b|多[高长大远]", "a measure"),
@@ -48,7 +45,7 @@ def intent_of(question: str, *, wanted: str = "", unwanted: str = "") -> Intent:
     )
     years = sorted(set(_YEARS.findall(question)))
     frame = " to ".join(dict.fromkeys((years[0], years[-1]))) if years else ""
-    if not frame and _NOW.search(question):
+    if not frame and is_time_bound(question):
         frame = "now"
     return Intent(
         wanted=" ".join(wanted.split()) or by_form,

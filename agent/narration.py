@@ -2,12 +2,19 @@
 
 from __future__ import annotations
 
+from ..budget import Limits
 from . import events
 
 
 def line_of(event: events.Event) -> str | None:
     """What an event says in one line; None for what nobody needs to be told in words."""
     match event:
+        case events.Warned(message=message):
+            return f"{_of(event)}{message}"
+        case events.ClarificationAsked(question=question, choices=choices):
+            return f"asked back: {question} ({'; '.join(choices)})"
+        case events.ClarificationAnswered(answer=answer):
+            return f"meant: {answer}" if answer else "meant: left to the run"
         case events.PlanUpdated(graph=graph):
             asked = "; ".join(f"{node.id} {node.text}" for node in graph.nodes)
             return f"plan ({graph.kind}): {asked}"
@@ -15,6 +22,9 @@ def line_of(event: events.Event) -> str | None:
             return f"not taken, {edit.action}: {refused}" if refused else f"plan: {edit.action}"
         case events.SearchFinished(span_id=node, source=source, query=query, found=found):
             return f"{node}  {found} pages in {source} for “{query}”"
+        case events.QueryRewritten(strategy=strategy, query=query, weight=weight):
+            dropped = "" if weight else ", not searched for"
+            return f"{_of(event)}reworded ({strategy}{dropped}): “{query}”"
         case events.PageRecalled(span_id=node, url=url, earlier_run=run, found_at=when):
             return f"{node}  recalled {url}, which run {run} rested on ({when:%Y-%m-%d})"
         case events.ReadingFinished(span_id=node, pages=pages, read_tokens=tokens, seconds=seconds):
@@ -24,6 +34,8 @@ def line_of(event: events.Event) -> str | None:
             return None if state == "running" else f"{node}  {state}: {answer or error}"
         case events.ClaimVerified(claim=claim, verdict=verdict, reason=reason):
             return f"{verdict}: {claim}{f' ({reason})' if reason else ''}"
+        case events.ContradictionFound(contradiction=two):
+            return f"sources disagree on “{two.question}”: {two.first} or {two.second}"
         case events.TablePlanned(table_schema=schema):
             keys = ", ".join(schema.keys)
             return f"table of {schema.subject}: {', '.join(schema.names)} (keys: {keys})"
@@ -35,5 +47,22 @@ def line_of(event: events.Event) -> str | None:
             return "paused"
         case events.RunUnpaused():
             return "going on"
+        case events.LimitsChanged(limits=limits):
+            return f"limits: {_told(limits)}"
         case _:
             return None
+
+
+def _of(event: events.Event) -> str:
+    """The sub-question or the table that an event belongs to, in front of what it says."""
+    return "" if event.span_id == "run" else f"{event.span_id}  "
+
+
+def _told(limits: Limits) -> str:
+    parts = [
+        "" if limits.seconds is None else f"{limits.seconds:,.0f} s",
+        "" if limits.tokens is None else f"{limits.tokens:,} tokens",
+        "" if limits.pages is None else f"{limits.pages:,} pages",
+        "" if limits.money is None else f"{limits.money:.2f} dollars",
+    ]
+    return ", ".join(filter(None, parts)) or "none"

@@ -14,6 +14,7 @@ from ..progress import Progress, silent
 from ..runtime.engine import Engine
 from ..runtime.heatmap import HeadMap, Looker
 from ..runtime.reader import Reader
+from ..tools.vector_index import Embedder
 from .checkpoints import run_checkpointed
 from .earlier_run import EarlierRun
 from .events import Event, RunFinished, RunStarted, UsageUpdated
@@ -26,7 +27,6 @@ from .routing import learn_score, routed
 from .run_history import RunHistory
 from .run_report import report_of
 from .run_store import RunFolder, RunRecord, RunStore
-from .same_meaning import SentenceEmbedder
 from .sources import Source
 from .steering import Clarify, Steering
 from .supervision import supervised
@@ -70,7 +70,7 @@ class Researcher:
         runs: RunStore,
         effort: Effort | None = None,
         others: Sequence[Engine] = (),
-        embedder: SentenceEmbedder | None = None,
+        embedder: Embedder | None = None,
     ) -> None:
         self._engines, self._reader = (engine, *others), reader
         self._sources, self._pages = tuple(sources), pages
@@ -224,6 +224,7 @@ class Researcher:
             log.emit(RunFinished(report=report))
             return report
         finally:
+            # The log that cannot be written must not hide how the run ended.
             with contextlib.suppress(LeadlineError):
                 log.emit(UsageUpdated(usage=budget.usage))
             unsubscribe()

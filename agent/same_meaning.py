@@ -3,13 +3,11 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
-from typing import Protocol
-
-import numpy as np
-from numpy.typing import NDArray
 
 from ..cancellation import Cancellation
+from ..progress import silent
+from ..threads import in_thread
+from ..tools.vector_index import Embedder
 from .research_graph import Refusal, ResearchGraph
 
 SAME_MEANING = 0.93
@@ -24,18 +22,8 @@ _SORTS = (
 _NAMES = re.compile(r"(?<!^)\b[A-ZÀ-Þ][\w-]+|\d+")
 
 
-class SentenceEmbedder(Protocol):
-    """Turns texts into vectors; :class:`leadline.runtime.embedder.Embedder` does."""
-
-    async def embed_async(
-        self, texts: Sequence[str], *, cancel: Cancellation | None = None
-    ) -> NDArray[np.float32]:
-        """Unit vectors, float32, shape ``(len(texts), dimensions)``."""
-        ...
-
-
 async def merge_same_meaning(
-    graph: ResearchGraph, embedder: SentenceEmbedder, *, cancel: Cancellation
+    graph: ResearchGraph, embedder: Embedder, *, cancel: Cancellation
 ) -> list[Refusal]:
     """Take out of a fresh plan what an earlier node asks already; its children wait for that one.
 
@@ -48,7 +36,10 @@ async def merge_same_meaning(
     """
     if len(graph.nodes) < 2:
         return []
-    vectors = await embedder.embed_async([node.text for node in graph.nodes], cancel=cancel)
+    texts = [node.text for node in graph.nodes]
+    vectors = await in_thread(
+        lambda stop: embedder.embed(texts, cancel=stop, progress=silent), cancel=cancel
+    )
     likeness = vectors @ vectors.T
     places = {node.id: place for place, node in enumerate(graph.nodes)}
     stands_for: dict[str, str] = {}

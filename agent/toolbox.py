@@ -16,12 +16,13 @@ from ..progress import Progress, silent
 from ..runtime.engine import Engine
 from ..runtime.reader import Reader, ReadingBudget
 from ..settings import READING_TOKENS
+from ..tools.vector_index import Embedder
 from .events import Event
 from .rewriting.strategy import StrategyName
 from .routing import Routing
-from .same_meaning import SentenceEmbedder
 from .sources import Source
 from .steering import Clarify, Steering
+from .verifier import Verification
 
 Planning = Literal["ahead", "grow"]
 
@@ -79,7 +80,7 @@ class Effort:
     """Weigh down or drop rewrites with words that neither the question nor anything found has."""
     votes: int = 0
     """Short answers that are sampled to vote on the answer of a sub-question; 0 for none."""
-    verification: Literal["off", "code", "entailment", "selection"] = "entailment"
+    verification: Verification = "entailment"
     """How claims are checked: not, by their words alone, by asking whether their source entails
     them, or by letting the model select the sentence that does."""
     repair: bool = True
@@ -125,7 +126,7 @@ class Toolbox:
     today: date = field(default_factory=lambda: datetime.now(UTC).date())
     """The day on which the question was asked, whenever the run is resumed or replayed."""
     progress: Progress = silent
-    embedder: SentenceEmbedder | None = None
+    embedder: Embedder | None = None
     """Finds sub-questions that ask the same; without one their words are compared."""
     steering: Steering = field(default_factory=Steering)
     clarify: Clarify | None = None

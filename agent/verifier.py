@@ -1,4 +1,9 @@
-"""Is a claim borne out by the words it cites?"""
+"""Is a claim borne out by the words it cites?
+
+A claim is held to its sources as by AIS (Rashkin et al., "Measuring attribution in natural language
+generation models", Computational Linguistics 2023): whether they say it, not whether it is true. One
+that they do not bear out is edited to agree with them, as RARR does (Gao et al., ACL 2023).
+"""
 
 from __future__ import annotations
 

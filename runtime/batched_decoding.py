@@ -147,16 +147,6 @@ class BatchedDecoder:
 
     def _sample(self, running: _Running, row: int) -> None:
         answer = running.answer
-        if answer.request.first_tokens and not answer.first_tokens:
-            answer.first_tokens = likeliest_tokens(
-                self._context.logits(row),
-                self._model.vocabulary_size,
-                answer.request.first_tokens,
-                piece=self._model.piece,
-            )
-        if answer.tokens_left <= 0:
-            self._finish(running, by_model=False)
-            return
         if answer.wants_first_tokens:
             answer.first_tokens = likeliest_tokens(
                 self._context.logits(row),
@@ -164,6 +154,9 @@ class BatchedDecoder:
                 answer.request.first_tokens,
                 piece=self._model.piece,
             )
+        if answer.tokens_left <= 0:
+            self._finish(running, by_model=False)
+            return
         token = running.sampler.sample(self._context, row)
         if self._model.ends_answer(token):
             self._finish(running, by_model=True)

@@ -18,7 +18,6 @@ from torch.nn.functional import normalize
 from ..cancellation import Cancellation
 from ..errors import ModelCorrupt
 from ..progress import Progress, silent
-from ..threads import in_thread
 
 MAX_TOKENS = 256
 """What all-MiniLM-L6-v2 was trained to read of a text; the rest of a longer one is not seen."""
@@ -66,18 +65,6 @@ class Embedder:
         if not np.isfinite(vectors).all():
             raise _corrupt(self.model_id, "its weights give no finite numbers")
         return vectors
-
-    async def embed_async(
-        self,
-        texts: Sequence[str],
-        *,
-        cancel: Cancellation | None = None,
-        progress: Progress = silent,
-    ) -> NDArray[np.float32]:
-        """As :meth:`embed`, in a thread; cancelling the task stops it as ``cancel`` does."""
-        return await in_thread(
-            lambda stop: self.embed(texts, cancel=stop, progress=progress), cancel=cancel
-        )
 
     @torch.inference_mode()
     def _embed_batch(self, texts: list[str]) -> NDArray[np.float32]:

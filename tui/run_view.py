@@ -169,7 +169,7 @@ class RunView:
         self.run_id = event.run_id or self.run_id
         self.last = event.ts
         if text := line_of(event):
-            self._note(event.ts, text)
+            self._note(event.ts, text, warning=isinstance(event, events.Warned))
         match event:
             case events.RunStarted():
                 self.question, self.model = event.question, event.model
@@ -207,7 +207,6 @@ class RunView:
             case events.RunFinished(report=report):
                 self._finish(report, event.ts)
             case events.Warned(message=message):
-                self._note(event.ts, f"{_of(event)}{message}", warning=True)
                 self._work(event.span_id).warnings.append(message)
             case _:
                 self._apply_work(self._work(event.span_id), event)
@@ -232,7 +231,7 @@ class RunView:
         )
         return max(self.usage.read_tokens, read)
 
-    def _note(self, at: datetime, text: str, *, warning: bool = False) -> None:
+    def _note(self, at: datetime, text: str, *, warning: bool) -> None:
         self.logged += 1
         self.log.append(LogLine(at, text, warning))
 
@@ -324,7 +323,3 @@ class RunView:
             rows = [tuple(row[name] for name in names) for row in report.table.rows]
             keys = [names.index(key) for key in report.table.table_schema.keys]
             self.table.rows = {tuple(row[k].normalised for k in keys): row for row in rows[:ROWS]}
-
-
-def _of(event: events.Event) -> str:
-    return "" if event.span_id == "run" else f"{event.span_id}  "

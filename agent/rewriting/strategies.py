@@ -123,7 +123,9 @@ short search query for each. Answer in JSON."""
 class RetrievedContext:
     """Queries by a model that sees what was found so far.
 
-    CAR, context-aware rewriting: the passages name what the question only describes.
+    Context-aware rewriting (CAR; Anand et al., arXiv 2308.16753): the passages name what the
+    question only describes. Theirs rewrites the queries that a ranker is trained on; here the
+    query that is searched for is rewritten, from what the last round found.
     """
 
     name: StrategyName = "context"

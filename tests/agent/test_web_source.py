@@ -28,15 +28,19 @@ from .conftest import SUPPORTED, answer
 
 QUESTION = "How deep is the water at buoy 7?"
 REPLIES = [answer(("The water at buoy 7 is 52 fathoms deep at low tide.", [1])), SUPPORTED]
-LIMITS = FetchLimits(seconds=3, silence=0.5, host_delay=0.0)
+PATIENT = FetchLimits(host_delay=0.0)
+"""A busy machine is slow; a page that is given up would be asked for again."""
+IMPATIENT = FetchLimits(seconds=3, silence=0.5, host_delay=0.0)
 
 
-async def ask(site: WebSite, folder: Path, reuse: Reuse) -> tuple[Report, list[Event]]:
+async def ask(
+    site: WebSite, folder: Path, reuse: Reuse, limits: FetchLimits = PATIENT
+) -> tuple[Report, list[Event]]:
     """One run with everything opened anew, as another process would."""
     store, answers = PageStore(folder / "pages"), SearchAnswers(folder / "web")
     events: list[Event] = []
     guard = NetworkGuard(allow_hosts=[site.host])
-    async with Fetcher(guard, limits=LIMITS, cache=folder / "web") as fetcher:
+    async with Fetcher(guard, limits=limits, cache=folder / "web") as fetcher:
         search = KeptSearch(SearxngSearch(site.url()), answers, reuse)
         researcher = Researcher(
             engine=ScriptedEngine(REPLIES),
@@ -75,7 +79,7 @@ async def test_a_third_of_the_web_may_fail(tmp_path: Path) -> None:
     with WebSite(pages) as site:
         for path, fault in zip(failing, itertools.cycle(Fault), strict=False):
             site.fail(path, fault)
-        report, _ = await ask(site, tmp_path, Reuse())
+        report, _ = await ask(site, tmp_path, Reuse(), IMPATIENT)
         asked_in_vain = set(failing) & set(site.page_requests)
     assert report.status == "complete"
     assert "buoy 7 is 52 fathoms deep" in report.claims[0].citations[0].quote

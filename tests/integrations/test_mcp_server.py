@@ -50,8 +50,8 @@ async def test_the_four_tools_answer_and_tell_their_progress(documents: Path) ->
     assert answered.structured_content is not None
     report = Report.from_dict(answered.structured_content)
     assert "opened in 1902" in report.claims[0].citations[0].quote
-    assert any(message.startswith("plan: ") for message in told)
-    assert any(message.startswith("answered: ") for message in told)
+    assert any(message.startswith("plan (fact): ") for message in told)
+    assert any(message.startswith("q1  answered: ") for message in told)
     assert failed.is_error
     assert "no file or folder" in str(failed.content)
 

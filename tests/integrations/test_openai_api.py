@@ -91,7 +91,7 @@ async def test_a_streamed_answer_tells_its_progress_first(lead: AsyncLeadline) -
             content += choice.delta.content or ""
             finished = choice.finish_reason or finished
     assert "opened in 1902" in content
-    assert "plan: " in progress
+    assert "plan (fact): " in progress
     assert finished == "stop"
 
 

@@ -16,11 +16,11 @@ from pydantic import Field
 
 from .. import __version__
 from ..agent.events import Event
+from ..agent.narration import line_of
 from ..budget import Limits
 from ..errors import LeadlineError
 from ..extras import import_extra
 from ..sdk.async_client import AsyncLeadline
-from .event_messages import message_of
 
 if TYPE_CHECKING:
     from mcp.server.mcpserver import MCPServer
@@ -149,7 +149,7 @@ class _Watch:
 
     def tell(self, event: Event) -> None:
         """Take an event, from any thread."""
-        if message := message_of(event):
+        if message := line_of(event):
             self._loop.call_soon_threadsafe(self._queue, message)
 
     async def finish(self) -> None:

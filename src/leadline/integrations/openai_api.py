@@ -18,6 +18,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 from pydantic import ValidationError
 
 from ..agent.events import Event, RunFinished
+from ..agent.narration import line_of
 from ..errors import (
     Cancelled,
     ConfigError,
@@ -28,7 +29,6 @@ from ..errors import (
 )
 from ..extras import import_extra
 from ..sdk.async_client import AsyncLeadline
-from .event_messages import message_of
 from .openai_wire import MODEL_ID, ChatRequest, chunk, completion, finish_reason, url_citations
 
 if TYPE_CHECKING:
@@ -167,7 +167,7 @@ def _pieces(run: str, model: str, event: Event) -> list[dict[str, Any]]:
             chunk(run, model, {"annotations": url_citations(report)}),
             {**last, "leadline": report.to_dict()},
         ]
-    message = message_of(event)
+    message = line_of(event)
     return [chunk(run, model, {"reasoning_content": f"{message}\n"})] if message else []
 
 

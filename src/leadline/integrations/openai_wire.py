@@ -7,8 +7,10 @@ from typing import Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field
 
+from ..agent.citation_numbers import CitationNumbers
 from ..agent.report import Report
 from ..errors import InputError
+from ..evidence import Citation
 
 MODEL_ID = "leadline"
 
@@ -97,25 +99,27 @@ def chunk(run: str, model: str, delta: dict[str, Any], finish: str | None = None
 
 
 def url_citations(report: Report) -> list[dict[str, Any]]:
-    """Every citation, at its number's first place in the Markdown (``[1]``) where it has one."""
-    found: dict[tuple[str, int, int], dict[str, Any]] = {}
+    """Every citation of a statement, at its number's first place in the Markdown (``[1]``).
+
+    The place is empty, at the beginning, where the Markdown does not have the number.
+    """
+    numbers = CitationNumbers()
     for claim in report.claims:
         for citation in claim.citations:
-            key = (citation.page_id, citation.start, citation.end)
-            if key in found:
-                continue
-            mark = f"[{len(found) + 1}]"
-            start = max(0, report.markdown.find(mark))
-            found[key] = {
-                "type": "url_citation",
-                "url_citation": {
-                    "url": citation.url,
-                    "title": citation.title,
-                    "start_index": start,
-                    "end_index": start + len(mark),
-                },
-            }
-    return list(found.values())
+            numbers.number(citation)
+    return [_url_citation(n, source, report) for n, source in enumerate(numbers.sources, 1)]
+
+
+def _url_citation(number: int, source: Citation, report: Report) -> dict[str, Any]:
+    mark = f"[{number}]"
+    start = report.markdown.find(mark)
+    place = {"start_index": start, "end_index": start + len(mark)}
+    if start < 0:
+        place = {"start_index": 0, "end_index": 0}
+    return {
+        "type": "url_citation",
+        "url_citation": {"url": source.url, "title": source.title, **place},
+    }
 
 
 def finish_reason(report: Report) -> str:
