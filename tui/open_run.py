@@ -6,11 +6,10 @@ import traceback
 from dataclasses import InitVar, dataclass, field
 from datetime import UTC, datetime
 
-from ..agent.assembly import Wishes
+from ..agent.assembly import Wishes, wishes_of
 from ..agent.report import Report
 from ..agent.run_store import RunFolder
 from ..agent.steering import Clarification
-from ..agent.web_source import WEB
 from ..budget import Limits
 from ..errors import Cancelled, LeadlineError, RunError
 from ..settings import Settings
@@ -125,9 +124,8 @@ def kept_run(folder: RunFolder, settings: Settings) -> OpenRun:
         RunError: there is no readable record of it.
     """
     record = folder.record
-    corpora = tuple(name for name in record.sources if name != WEB)
     mine = settings.model_copy(update={"model": record.model, "reader": record.reader})
-    wishes = Wishes(settings=mine, corpora=corpora, web=WEB in record.sources)
+    wishes = wishes_of(record, mine)
     run = OpenRun(wishes, record.question, as_table=record.table is not None)
     run.view.run_id = record.run_id
     run.view.model, run.view.reader = record.model, record.reader

@@ -26,6 +26,7 @@ REASONS = frozenset(
         "installs",
         "needs a model",
         "needs a server",
+        "needs a terminal",
         "needs the web",
         "needs WideSearch's data",
         "takes minutes",

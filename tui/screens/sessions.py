@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 from collections.abc import Callable, Iterable
 from datetime import UTC, datetime
-from pathlib import Path
 from typing import TYPE_CHECKING, ClassVar, cast
 
 from rich.text import Text
@@ -16,17 +16,19 @@ from textual.screen import Screen
 from textual.widgets import DataTable, Footer, Input, Label
 
 from ...agent.exports.formats import finished_report
+from ...agent.memory import Memory
 from ...agent.report import Report
 from ...agent.run_store import RunStore
 from ...agent.run_summary import RunSummary, summaries
 from ...errors import LeadlineError
+from ...locations import locations
 from ...safe_text import safe_line
 from ..commands import PaletteCommand
-from ..report_actions import copy_markdown, edit_copy, write_report
+from ..report_actions import copy_markdown, edit_copy
 from ..wording import STATUS_WORDS, counted
 from .comparison import ComparisonScreen
 from .dialogs import ChoiceDialog, TextDialog
-from .export import ExportDialog
+from .export import export_report
 from .problems import show_problem
 
 if TYPE_CHECKING:
@@ -215,7 +217,7 @@ class SessionsScreen(Screen[None]):
             )
         )
         if answer == "delete":
-            await self._change(lambda: self._store.delete(run.run_id))
+            await self._change(lambda: _forget(self._store, run.run_id))
 
     async def _change(self, change: Callable[[], None]) -> None:
         try:
@@ -240,22 +242,7 @@ class SessionsScreen(Screen[None]):
     @work
     async def action_export(self) -> None:
         if (run := self._chosen) and (report := await self._report(run.run_id)):
-            path = await self.app.push_screen_wait(ExportDialog(report))
-            if path is not None:
-                await self._write(report, path)
-
-    async def _write(self, report: Report, path: Path) -> None:
-        if await asyncio.to_thread(path.exists):
-            choices = [("keep", "Keep it"), ("replace", "Replace it")]
-            there = ChoiceDialog(f"{path} is there already", choices)
-            if await self.app.push_screen_wait(there) != "replace":
-                return
-        try:
-            written = await asyncio.to_thread(write_report, report, path)
-        except LeadlineError as error:
-            show_problem(self.app, error)
-        else:
-            self.notify(str(written), title="The report is written to", markup=False)
+            await export_report(self.app, report)
 
     @work
     async def action_edit(self) -> None:
@@ -290,6 +277,14 @@ class SessionsScreen(Screen[None]):
         ):
             if self.check_action(name, ()):
                 yield PaletteCommand(f"session: {name}", help_, action)
+
+
+def _forget(store: RunStore, run_id: str) -> None:
+    """Delete a run, and what later runs were to remember of it."""
+    store.delete(run_id)
+    if locations().memory.exists():
+        with contextlib.closing(Memory(locations().memory)) as memory:
+            memory.drop_removed(store)
 
 
 _OF_A_RUN = frozenset(("resume", "rename", "mark", "compare", "export", "edit", "copy", "delete"))
