@@ -111,6 +111,8 @@ class OpenRun:
         self.feed, self.clarification = None, None
         if isinstance(ended, LeadlineError) and not isinstance(ended, Cancelled):
             self.problem = ended
+            if isinstance(ended, RunError) and ended.__cause__ is not None:
+                self.details = "".join(traceback.format_exception(ended))
         elif isinstance(ended, BaseException) and not isinstance(ended, Cancelled):
             self.problem, self.details = unexpected(ended)
 

@@ -129,7 +129,8 @@ async def ask(pilot: Pilot[Any], question: str = QUESTION, *, options: str = "")
     assert WEB not in app.screen.query_one("#sources", Choices).chosen
     await write(pilot, f".{os.sep}documents")
     await pilot.press(*options.split(), "ctrl+s")
-    await until(pilot, lambda: isinstance(app.screen, RunScreen))
+    # Something that the run asks may be in front of its screen already.
+    await until(pilot, lambda: any(isinstance(each, RunScreen) for each in app.screen_stack))
     return app.open_runs[-1]
 
 

@@ -132,22 +132,6 @@ async def test_a_report_is_exported(
     assert "<mark>opened in 1902</mark>" in (tmp_path / path.value).read_text()
 
 
-async def test_an_open_run_is_exported_and_copied(
-    app: LeadlineApp, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.chdir(tmp_path)
-    async with app.run_test(size=(80, 24)) as pilot:
-        await pilot.press("ctrl+r")
-        await until(pilot, lambda: listed(app) == 3)
-        await pilot.press("down", "enter")
-        await until(pilot, lambda: isinstance(app.screen, RunScreen))
-        await pilot.press("c", "x")
-        await until(pilot, lambda: bool(app.screen.query("#export-path")))
-        await pilot.press("enter")
-        await until(pilot, lambda: (tmp_path / "who-opened-the-harbour.md").exists())
-        assert app.clipboard == (tmp_path / "who-opened-the-harbour.md").read_text()
-
-
 async def test_a_report_is_copied_as_it_is(app: LeadlineApp) -> None:
     async with app.run_test(size=(80, 24)) as pilot:
         await pilot.press("ctrl+r")

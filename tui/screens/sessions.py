@@ -34,7 +34,6 @@ from .problems import show_problem
 if TYPE_CHECKING:
     from ..app import LeadlineApp
 
-_TITLE_CHARACTERS = 200
 _MARK = "»"
 _COLUMNS = (
     ("mark", " ", 1),
@@ -42,9 +41,9 @@ _COLUMNS = (
     ("status", "Status", 16),
     ("pages", "Pages", 5),
     ("claims", "Claims", 6),
-    ("title", "Title", None),
+    ("title", "Title", 20),
 )
-"""Key, heading, width in cells; None is as wide as its content."""
+"""Key, heading, width in cells; the last takes what is left, and that at least."""
 
 
 class SessionsScreen(Screen[None]):
@@ -88,9 +87,10 @@ class SessionsScreen(Screen[None]):
         yield Footer()
 
     def on_mount(self) -> None:
-        for key, label, width in _COLUMNS:
-            self._table.add_column(label, key=key, width=width)
         self._table.focus()
+
+    def on_resize(self) -> None:
+        self._list()
 
     def on_screen_resume(self) -> None:
         self._list()
@@ -143,10 +143,13 @@ class SessionsScreen(Screen[None]):
         newest_first = sorted(found, key=lambda run: run.started_at, reverse=True)
         self._runs = {run.run_id: run for run in newest_first}
         table = self._table
-        table.clear()
+        table.clear(columns=True)
+        widths = _widths(table.size.width - table.scrollbar_size_vertical, table.cell_padding)
+        for (key, label, _), width in zip(_COLUMNS, widths, strict=True):
+            table.add_column(label, key=key, width=width)
         now = datetime.now(UTC)
         for run in self._runs.values():
-            table.add_row(*self._cells(run, now), key=run.run_id)
+            table.add_row(*self._cells(run, now, widths[-1]), key=run.run_id)
         if chosen is not None and chosen.run_id in self._runs:
             table.move_cursor(row=list(self._runs).index(chosen.run_id))
         none = "No run has these words." if searched else "No runs yet."
@@ -156,7 +159,7 @@ class SessionsScreen(Screen[None]):
         self.query_one("#sessions-note", Label).update(note)
         self.refresh_bindings()
 
-    def _cells(self, run: RunSummary, now: datetime) -> tuple[Text, ...]:
+    def _cells(self, run: RunSummary, now: datetime, title_width: int) -> tuple[Text, ...]:
         words = "unfinished" if run.status == "unfinished" else STATUS_WORDS[run.status]
         claims = "table" if run.as_table else str(run.claims)
         return (
@@ -165,7 +168,7 @@ class SessionsScreen(Screen[None]):
             Text(words),
             Text("–" if run.pages is None else str(run.pages)),
             Text("–" if run.pages is None else claims),
-            Text(safe_line(run.title, _TITLE_CHARACTERS)),
+            Text(safe_line(run.title, title_width)),
         )
 
     @on(DataTable.RowHighlighted)
@@ -277,6 +280,12 @@ class SessionsScreen(Screen[None]):
         ):
             if self.check_action(name, ()):
                 yield PaletteCommand(f"session: {name}", help_, action)
+
+
+def _widths(width: int, padding: int) -> list[int]:
+    """Cells of each column in a table of ``width`` cells."""
+    *fixed, least = (column_width for _, _, column_width in _COLUMNS)
+    return [*fixed, max(least, width - sum(fixed) - 2 * padding * len(_COLUMNS))]
 
 
 def _forget(store: RunStore, run_id: str) -> None:
