@@ -37,13 +37,13 @@ from ..tools.search.protocol import SearchBackend
 from ..tools.web_pages import Reuse, WebPages
 from .corpus_source import CorpusSource
 from .memory import Memory
-from .memory_source import MemorySource
+from .memory_source import MEMORY, MemorySource
 from .page_keeping import trim
 from .researcher import Researcher
-from .run_store import RunStore, open_runs
+from .run_store import RunRecord, RunStore, open_runs
 from .sources import Source
 from .toolbox import Effort
-from .web_source import WebSource
+from .web_source import WEB, WebSource
 
 _EMBEDDED_WHILE_ASKING = 800
 """Passages that a question waits for; about a minute on two cores."""
@@ -77,6 +77,16 @@ class Parts:
     """Searched beside corpora and the web."""
     pages: PageStorage | None = None
     """Keeps the pages of the web; those of corpora and files are on this machine all the same."""
+
+
+def wishes_of(record: RunRecord, settings: Settings) -> Wishes:
+    """What the user of a kept run wanted to search."""
+    return Wishes(
+        settings=settings,
+        corpora=tuple(name for name in record.sources if name not in (WEB, MEMORY)),
+        web=WEB in record.sources,
+        memory=MEMORY in record.sources,
+    )
 
 
 @asynccontextmanager

@@ -16,7 +16,7 @@ from textual.screen import Screen
 from ..agent.assembly import Wishes, open_researcher
 from ..agent.report import Report
 from ..agent.researcher import Researcher, RunOptions
-from ..agent.run_store import RunStore
+from ..agent.run_store import RunStore, open_runs
 from ..agent.tables.schema import TableWishes
 from ..budget import Limits
 from ..cancellation import Cancellation
@@ -88,7 +88,7 @@ class LeadlineApp(App[None], inherit_bindings=False):
 
     @property
     def runs(self) -> RunStore:
-        return RunStore(locations().runs)
+        return open_runs(self.settings)
 
     def get_line_filters(self) -> Sequence[LineFilter]:
         return [*super().get_line_filters(), *self.plain_filters]

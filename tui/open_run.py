@@ -6,11 +6,10 @@ import traceback
 from dataclasses import InitVar, dataclass, field
 from datetime import UTC, datetime
 
-from ..agent.assembly import Wishes
+from ..agent.assembly import Wishes, wishes_of
 from ..agent.report import Report
 from ..agent.run_store import RunFolder
 from ..agent.steering import Clarification
-from ..agent.web_source import WEB
 from ..budget import Limits
 from ..errors import Cancelled, LeadlineError, RunError
 from ..settings import Settings
@@ -112,6 +111,8 @@ class OpenRun:
         self.feed, self.clarification = None, None
         if isinstance(ended, LeadlineError) and not isinstance(ended, Cancelled):
             self.problem = ended
+            if isinstance(ended, RunError) and ended.__cause__ is not None:
+                self.details = "".join(traceback.format_exception(ended))
         elif isinstance(ended, BaseException) and not isinstance(ended, Cancelled):
             self.problem, self.details = unexpected(ended)
 
@@ -125,9 +126,8 @@ def kept_run(folder: RunFolder, settings: Settings) -> OpenRun:
         RunError: there is no readable record of it.
     """
     record = folder.record
-    corpora = tuple(name for name in record.sources if name != WEB)
     mine = settings.model_copy(update={"model": record.model, "reader": record.reader})
-    wishes = Wishes(settings=mine, corpora=corpora, web=WEB in record.sources)
+    wishes = wishes_of(record, mine)
     run = OpenRun(wishes, record.question, as_table=record.table is not None)
     run.view.run_id = record.run_id
     run.view.model, run.view.reader = record.model, record.reader

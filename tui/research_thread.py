@@ -21,7 +21,7 @@ from ..agent.assembly import Wishes
 from ..agent.report import Report
 from ..agent.researcher import Researcher
 from ..cancellation import Cancellation
-from ..errors import Cancelled, RunError
+from ..errors import Cancelled
 from ..progress import Progress
 from .run_feed import RunFeed
 
@@ -170,13 +170,16 @@ class ResearchThread:
             async with work as researcher:
                 opened.researcher.set_result(researcher)
                 await opened.closing.wait()
+        except Exception as failure:
+            if opened.researcher.done():
+                raise
+            # Whoever waits for the researcher is told; nobody waits for this task.
+            opened.researcher.set_exception(failure)
         finally:
             if opened in self._opened:
                 self._opened.remove(opened)
-            failure = sys.exception()
             if not opened.researcher.done():
-                # Whoever waits for the researcher is told; nobody waits for this task.
-                opened.researcher.set_exception(failure or RunError("the models were not opened"))
+                opened.researcher.cancel()
 
     async def _release(self, opened: _Opened) -> None:
         opened.closing.set()

@@ -99,13 +99,11 @@ async def _draw_run(pilot: Pilot[None]) -> None:
     tabs.active = "report"
     await _draw(pilot, "report")
     tabs.active = "findings"
-    found = pilot.app.screen.query_one(Findings)
-    found.focus()
-    await pilot.press("home", "enter")
-    await pilot.pause(_DRAWING_SECONDS)
-    if isinstance(pilot.app.screen, PageScreen):
-        await _draw(pilot, "evidence")
-        await pilot.press("escape")
+    pilot.app.screen.query_one(Findings).focus()
+    await pilot.press("enter")  # the best quote
+    await _until(pilot, lambda: isinstance(pilot.app.screen, PageScreen))
+    await _draw(pilot, "evidence")
+    await pilot.press("escape")
 
 
 async def _draw_sessions(pilot: Pilot[None]) -> None:

@@ -28,6 +28,7 @@ REASONS = frozenset(
         "needs a model",
         "needs a notebook",
         "needs a server",
+        "needs a terminal",
         "needs the web",
         "needs WideSearch's data",
         "takes minutes",

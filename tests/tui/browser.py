@@ -49,7 +49,8 @@ class Tab:
         await self.call("Input.insertText", text=text)
 
     async def press(self, key: str, code: int, text: str = "") -> None:
-        for kind in ("keyDown", "keyUp"):
+        # A key that writes nothing is told raw, as a keyboard does.
+        for kind in ("keyDown" if text else "rawKeyDown", "keyUp"):
             await self.call(
                 "Input.dispatchKeyEvent",
                 type=kind,
@@ -86,7 +87,10 @@ async def opened_tab(url: str, profile: Path) -> AsyncIterator[Tab]:
         assert process.stderr is not None
         port = await _debugging_port(process.stderr)
         async with connect(await _page_socket(port), max_size=None) as socket:
-            yield Tab(socket)
+            tab = Tab(socket)
+            # Without a window nothing has the focus, and the application takes itself for left.
+            await tab.call("Emulation.setFocusEmulationEnabled", enabled=True)
+            yield tab
     finally:
         with contextlib.suppress(ProcessLookupError):
             process.terminate()

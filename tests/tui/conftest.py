@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from textual import events
 from textual.pilot import Pilot
 
 from leadline.agent.assembly import Wishes
@@ -120,7 +121,7 @@ async def until_shown(pilot: Pilot[Any], text: str) -> None:
 
 
 async def ask(pilot: Pilot[Any], question: str = QUESTION, *, options: str = "") -> OpenRun:
-    """Type ``question``, look in the folder of documents, press ``options``, and ask."""
+    """Write ``question``, look in the folder of documents, press ``options``, and ask."""
     app = pilot.app
     assert isinstance(app, LeadlineApp)
     await write(pilot, question)
@@ -128,12 +129,15 @@ async def ask(pilot: Pilot[Any], question: str = QUESTION, *, options: str = "")
     assert WEB not in app.screen.query_one("#sources", Choices).chosen
     await write(pilot, f".{os.sep}documents")
     await pilot.press(*options.split(), "ctrl+s")
-    await until(pilot, lambda: isinstance(app.screen, RunScreen))
+    # Something that the run asks may be in front of its screen already.
+    await until(pilot, lambda: any(isinstance(each, RunScreen) for each in app.screen_stack))
     return app.open_runs[-1]
 
 
 async def write(pilot: Pilot[Any], text: str) -> None:
-    await pilot.press(*text)
+    """Paste ``text``: one message, where a key for each letter would take seconds."""
+    pilot.app.post_message(events.Paste(text))
+    await pilot.pause()
 
 
 async def ended(pilot: Pilot[Any], run: OpenRun) -> None:

@@ -1,9 +1,12 @@
 from __future__ import annotations
 
+from pathlib import Path
+
 from leadline.agent.events import RunStarted
 from leadline.agent.run_store import RunStore
 from leadline.locations import locations
 from leadline.tui.open_run import OpenRun, kept_run
+from leadline.tui.screens.export import ExportDialog
 from leadline.tui.screens.page import PageScreen
 from leadline.tui.screens.run import RunScreen
 from leadline.tui.widgets.findings import Findings
@@ -24,6 +27,21 @@ async def test_a_question_is_asked_watched_and_read(app_with: MakeApp) -> None:
         assert "✓ q1 Who is the mayor of Port Alder?" in shown
         assert "└─ ✓ q2" in shown
         assert "[1] Mayor" in shown
+
+
+async def test_a_report_is_copied_and_written_to_a_file(app_with: MakeApp) -> None:
+    app = app_with(Town())
+    async with app.run_test(size=(80, 24)) as pilot:
+        await ended(pilot, await ask(pilot))
+        await until_shown(pilot, REPORT)
+        await pilot.press("c", "x")
+        await until(pilot, lambda: isinstance(app.screen, ExportDialog))
+        await until(pilot, lambda: app.screen.focused is not None)
+        await pilot.press("enter")
+        await until(pilot, lambda: bool(list(Path.cwd().glob("*.md"))))
+        [written] = Path.cwd().glob("*.md")
+        assert REPORT in written.read_text()
+        assert written.read_text() == app.clipboard
 
 
 async def test_nothing_is_asked_without_a_question_or_a_place_to_look(app_with: MakeApp) -> None:

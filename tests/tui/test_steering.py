@@ -58,11 +58,16 @@ async def test_an_edit_that_cannot_be_taken_says_why(app_with: MakeApp) -> None:
         await until_shown(pilot, "Not taken")
 
 
+def is_asked(app: LeadlineApp) -> bool:
+    """Whether a question of the run waits for keys; a dialog takes them once it has the focus."""
+    return isinstance(app.screen, ClarifyDialog) and app.screen.focused is not None
+
+
 async def test_the_run_asks_what_is_meant(app_with: MakeApp) -> None:
     app = app_with(Town(clarification=UNCLEAR))
     async with app.run_test(size=(80, 24)) as pilot:
         run = await ask(pilot)
-        await until(pilot, lambda: isinstance(app.screen, ClarifyDialog))
+        await until(pilot, lambda: is_asked(app))
         await until_shown(pilot, "Which Port Alder is meant?")
         await pilot.press("home", "enter")
         await ended(pilot, run)
@@ -74,7 +79,7 @@ async def test_a_question_of_the_run_may_be_left_open(app_with: MakeApp) -> None
     app = app_with(Town(clarification=UNCLEAR))
     async with app.run_test(size=(80, 24)) as pilot:
         run = await ask(pilot)
-        await until(pilot, lambda: isinstance(app.screen, ClarifyDialog))
+        await until(pilot, lambda: is_asked(app))
         await pilot.press("escape")
         await ended(pilot, run)
         await until_shown(pilot, REPORT)

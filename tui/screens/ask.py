@@ -152,7 +152,8 @@ class AskScreen(Screen[None]):
             raise InputError(
                 "there is nowhere to look", remedy="choose the web, a corpus, a folder"
             )
-        return Wishes(self._leadline.settings, tuple(corpora), web=WEB in chosen)
+        settings = self._leadline.settings
+        return Wishes(settings, tuple(corpora), web=WEB in chosen, memory=settings.memory)
 
     def _limits(self) -> Limits:
         """Raises InputError: the seconds are no number above 0."""

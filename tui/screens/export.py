@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import asyncio
 from pathlib import Path
-from typing import ClassVar
+from typing import Any, ClassVar
 
 from textual import on
-from textual.app import ComposeResult
+from textual.app import App, ComposeResult
 from textual.binding import Binding, BindingType
 from textual.containers import Vertical
 from textual.screen import ModalScreen
@@ -15,7 +16,10 @@ from textual.widgets import Footer, Input, Label
 from ...agent.exports.formats import FORMATS, ExportFormat, format_of, suggested_name
 from ...agent.report import Report
 from ...errors import LeadlineError
+from ..report_actions import write_report
 from ..widgets.choices import Choices
+from .dialogs import ChoiceDialog
+from .problems import show_problem
 
 _WORDS: dict[ExportFormat, str] = {
     "md": "Markdown",
@@ -71,3 +75,21 @@ class ExportDialog(ModalScreen[Path | None]):
             self.query_one("#export-problem", Label).update(str(error))
             return
         self.dismiss(path)
+
+
+async def export_report(app: App[Any], report: Report) -> None:
+    """Ask where to write the report, and write it; what goes wrong is shown. For a worker."""
+    path = await app.push_screen_wait(ExportDialog(report))
+    if path is None:
+        return
+    if await asyncio.to_thread(path.exists):
+        choices = [("keep", "Keep it"), ("replace", "Replace it")]
+        there = ChoiceDialog(f"{path} is there already", choices)
+        if await app.push_screen_wait(there) != "replace":
+            return
+    try:
+        written = await asyncio.to_thread(write_report, report, path)
+    except LeadlineError as error:
+        show_problem(app, error)
+    else:
+        app.notify(str(written), title="The report is written to", markup=False)

@@ -12,10 +12,12 @@ from textual.containers import Container
 from textual.screen import Screen
 from textual.widgets import DataTable, Footer, OptionList, TabbedContent, TabPane
 
+from ...errors import LeadlineError
 from ...safe_text import safe_line
 from ..commands import PaletteCommand
 from ..open_run import OpenRun
 from ..places import Place, places_of_cell, places_of_row
+from ..report_actions import copy_markdown, edit_copy
 from ..widgets.findings import Findings
 from ..widgets.log import LogView
 from ..widgets.plan import PlanTree
@@ -23,6 +25,7 @@ from ..widgets.report_view import ReportView
 from ..widgets.run_header import RunHeader
 from ..widgets.table_grid import TableGrid
 from .dialogs import BudgetDialog, ClarifyDialog, MessageDialog, TextDialog
+from .export import export_report
 from .page import PageScreen
 from .plan_editing import ask_for_edit
 from .problems import show_problem
@@ -47,6 +50,8 @@ class RunScreen(Screen[None]):
         Binding("e", "edit", "Edit plan", id="run.edit"),
         Binding("b", "budget", "Budget", id="run.budget"),
         Binding("c", "copy", "Copy", id="run.copy", tooltip="The answer as Markdown"),
+        Binding("x", "export", "Export", id="run.export", tooltip="Write it to a file"),
+        Binding("v", "edit_copy", "Edit a copy", id="run.edit_copy", show=False),
         Binding("1", "tab('findings')", "Findings", id="run.findings", show=False),
         Binding("2", "tab('report')", "Report", id="run.report", show=False),
         Binding("3", "tab('log')", "Log", id="run.log", show=False),
@@ -166,7 +171,7 @@ class RunScreen(Screen[None]):
                 return run.under_way and not run.stopping and not self._is_table
             case "resume":
                 return run.resumable
-            case "follow_up" | "copy":
+            case "follow_up" | "copy" | "export" | "edit_copy":
                 return run.view.report is not None
             case "details":
                 return run.problem is not None
@@ -218,8 +223,19 @@ class RunScreen(Screen[None]):
 
     def action_copy(self) -> None:
         if self.run.view.report is not None:
-            self.app.copy_to_clipboard(self.run.view.report.markdown)
-            self.notify("The answer is copied as Markdown")
+            copy_markdown(self.app, self.run.view.report)
+
+    @work
+    async def action_export(self) -> None:
+        if self.run.view.report is not None:
+            await export_report(self.app, self.run.view.report)
+
+    def action_edit_copy(self) -> None:
+        if self.run.view.report is not None:
+            try:
+                edit_copy(self.app, self.run.view.report)
+            except LeadlineError as error:
+                show_problem(self.app, error)
 
     def action_tab(self, tab: str) -> None:
         tabs = self.query_one(TabbedContent)
@@ -296,6 +312,8 @@ class RunScreen(Screen[None]):
             ("budget", "run: change the budget", "Time, pages, tokens", self.action_budget),
             ("follow_up", "question: follow up", "On the same pages", self.action_follow_up),
             ("copy", "report: copy as Markdown", "To the clipboard", self.action_copy),
+            ("export", "report: write to a file", "Markdown, HTML, PDF", self.action_export),
+            ("edit_copy", "report: edit a copy", "In your editor", self.action_edit_copy),
             ("details", "run: what went wrong", "In full", self.action_details),
             ("zoom", "view: zoom", "Show only the part in use", self.action_zoom),
         )

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 from collections.abc import Callable, Iterable
 from datetime import UTC, datetime
-from pathlib import Path
 from typing import TYPE_CHECKING, ClassVar, cast
 
 from rich.text import Text
@@ -16,23 +16,24 @@ from textual.screen import Screen
 from textual.widgets import DataTable, Footer, Input, Label
 
 from ...agent.exports.formats import finished_report
+from ...agent.memory import Memory
 from ...agent.report import Report
 from ...agent.run_store import RunStore
 from ...agent.run_summary import RunSummary, summaries
 from ...errors import LeadlineError
+from ...locations import locations
 from ...safe_text import safe_line
 from ..commands import PaletteCommand
-from ..report_actions import copy_markdown, edit_copy, write_report
+from ..report_actions import copy_markdown, edit_copy
 from ..wording import STATUS_WORDS, counted
 from .comparison import ComparisonScreen
 from .dialogs import ChoiceDialog, TextDialog
-from .export import ExportDialog
+from .export import export_report
 from .problems import show_problem
 
 if TYPE_CHECKING:
     from ..app import LeadlineApp
 
-_TITLE_CHARACTERS = 200
 _MARK = "»"
 _COLUMNS = (
     ("mark", " ", 1),
@@ -40,9 +41,9 @@ _COLUMNS = (
     ("status", "Status", 16),
     ("pages", "Pages", 5),
     ("claims", "Claims", 6),
-    ("title", "Title", None),
+    ("title", "Title", 20),
 )
-"""Key, heading, width in cells; None is as wide as its content."""
+"""Key, heading, width in cells; the last takes what is left, and that at least."""
 
 
 class SessionsScreen(Screen[None]):
@@ -86,9 +87,10 @@ class SessionsScreen(Screen[None]):
         yield Footer()
 
     def on_mount(self) -> None:
-        for key, label, width in _COLUMNS:
-            self._table.add_column(label, key=key, width=width)
         self._table.focus()
+
+    def on_resize(self) -> None:
+        self._list()
 
     def on_screen_resume(self) -> None:
         self._list()
@@ -141,10 +143,13 @@ class SessionsScreen(Screen[None]):
         newest_first = sorted(found, key=lambda run: run.started_at, reverse=True)
         self._runs = {run.run_id: run for run in newest_first}
         table = self._table
-        table.clear()
+        table.clear(columns=True)
+        widths = _widths(table.size.width - table.scrollbar_size_vertical, table.cell_padding)
+        for (key, label, _), width in zip(_COLUMNS, widths, strict=True):
+            table.add_column(label, key=key, width=width)
         now = datetime.now(UTC)
         for run in self._runs.values():
-            table.add_row(*self._cells(run, now), key=run.run_id)
+            table.add_row(*self._cells(run, now, widths[-1]), key=run.run_id)
         if chosen is not None and chosen.run_id in self._runs:
             table.move_cursor(row=list(self._runs).index(chosen.run_id))
         none = "No run has these words." if searched else "No runs yet."
@@ -154,7 +159,7 @@ class SessionsScreen(Screen[None]):
         self.query_one("#sessions-note", Label).update(note)
         self.refresh_bindings()
 
-    def _cells(self, run: RunSummary, now: datetime) -> tuple[Text, ...]:
+    def _cells(self, run: RunSummary, now: datetime, title_width: int) -> tuple[Text, ...]:
         words = "unfinished" if run.status == "unfinished" else STATUS_WORDS[run.status]
         claims = "table" if run.as_table else str(run.claims)
         return (
@@ -163,7 +168,7 @@ class SessionsScreen(Screen[None]):
             Text(words),
             Text("–" if run.pages is None else str(run.pages)),
             Text("–" if run.pages is None else claims),
-            Text(safe_line(run.title, _TITLE_CHARACTERS)),
+            Text(safe_line(run.title, title_width)),
         )
 
     @on(DataTable.RowHighlighted)
@@ -215,7 +220,7 @@ class SessionsScreen(Screen[None]):
             )
         )
         if answer == "delete":
-            await self._change(lambda: self._store.delete(run.run_id))
+            await self._change(lambda: _forget(self._store, run.run_id))
 
     async def _change(self, change: Callable[[], None]) -> None:
         try:
@@ -240,22 +245,7 @@ class SessionsScreen(Screen[None]):
     @work
     async def action_export(self) -> None:
         if (run := self._chosen) and (report := await self._report(run.run_id)):
-            path = await self.app.push_screen_wait(ExportDialog(report))
-            if path is not None:
-                await self._write(report, path)
-
-    async def _write(self, report: Report, path: Path) -> None:
-        if await asyncio.to_thread(path.exists):
-            choices = [("keep", "Keep it"), ("replace", "Replace it")]
-            there = ChoiceDialog(f"{path} is there already", choices)
-            if await self.app.push_screen_wait(there) != "replace":
-                return
-        try:
-            written = await asyncio.to_thread(write_report, report, path)
-        except LeadlineError as error:
-            show_problem(self.app, error)
-        else:
-            self.notify(str(written), title="The report is written to", markup=False)
+            await export_report(self.app, report)
 
     @work
     async def action_edit(self) -> None:
@@ -290,6 +280,20 @@ class SessionsScreen(Screen[None]):
         ):
             if self.check_action(name, ()):
                 yield PaletteCommand(f"session: {name}", help_, action)
+
+
+def _widths(width: int, padding: int) -> list[int]:
+    """Cells of each column in a table of ``width`` cells."""
+    *fixed, least = (column_width for _, _, column_width in _COLUMNS)
+    return [*fixed, max(least, width - sum(fixed) - 2 * padding * len(_COLUMNS))]
+
+
+def _forget(store: RunStore, run_id: str) -> None:
+    """Delete a run, and what later runs were to remember of it."""
+    store.delete(run_id)
+    if locations().memory.exists():
+        with contextlib.closing(Memory(locations().memory)) as memory:
+            memory.drop_removed(store)
 
 
 _OF_A_RUN = frozenset(("resume", "rename", "mark", "compare", "export", "edit", "copy", "delete"))

@@ -85,7 +85,7 @@ class PageText(ScrollView, can_focus=True):
         for mark_start, mark_end, name in marks:
             if mark_start > at:
                 segments.append(Segment(self._text[at:mark_start], self.rich_style))
-            style = self.rich_style + self.get_component_rich_style(name, partial=True)
+            style = self.get_component_rich_style(name)  # over the background, as far as it shows
             segments.append(Segment(self._text[mark_start:mark_end], style))
             at = mark_end
         if at < end:

@@ -59,7 +59,7 @@ def state_words(run: OpenRun) -> tuple[str, str]:
         colours = {"complete": "$text-success", "failed": "$text-error"}
         sign = "✓" if status == "complete" else "–"
         return f"{sign} {STATUS_WORDS[status]}", colours.get(status, "$text-warning")
-    return "○ stopped, can be resumed", "$text-warning"
+    return "○ stopped, can be resumed" if run.resumable else "○ stopped", "$text-warning"
 
 
 def _facts(run: OpenRun) -> Content:

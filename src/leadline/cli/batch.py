@@ -66,9 +66,8 @@ def batch(
     that it had begun. A task that fails is written down with its error, and tried again then.
     """
     from ..agent.assembly import Wishes, open_researcher
-    from ..agent.run_store import RunStore
+    from ..agent.run_store import open_runs
     from ..evals.batch import Ledger, load_batch, researching, run_batch
-    from ..locations import locations
     from ..settings import load_settings
 
     loaded = load_batch(tasks)
@@ -77,7 +76,9 @@ def batch(
     if len(loaded.problems) > _PROBLEMS_SHOWN:
         warn(f"and {len(loaded.problems) - _PROBLEMS_SHOWN} more of the kind")
     settings = load_settings(model=model, reader=reader, seconds=seconds)
-    wishes = Wishes(settings=settings, corpora=corpora, web=web or not corpora)
+    wishes = Wishes(
+        settings=settings, corpora=corpora, web=web or not corpora, memory=settings.memory
+    )
     ledger = Ledger(output)
 
     async def work(cancel: Cancellation) -> int:
@@ -100,7 +101,7 @@ def batch(
                     ledger=ledger,
                     work=researching(
                         researcher,
-                        RunStore(locations().runs),
+                        open_runs(settings),
                         ledger,
                         seconds=settings.seconds,
                         cancel=cancel,

@@ -131,24 +131,16 @@ def show_run(
 @click.option("--seconds", type=click.FloatRange(min=0, min_open=True), help="Wall-clock budget.")
 def resume_run(run: str, as_json: bool, seconds: float | None) -> int:
     """Go on with RUN from where it was stopped. The budget counts what it had used before."""
-    from ..agent.assembly import Wishes
-    from ..agent.memory_source import MEMORY
+    from ..agent.assembly import wishes_of
     from ..agent.run_store import RunStore
-    from ..agent.web_source import WEB
     from ..budget import Limits
     from ..settings import load_settings
     from .research_session import Presentation, research
 
     record = RunStore(locations().runs).get(run).record
     settings = load_settings(model=record.model, reader=record.reader, seconds=seconds)
-    corpora = [name for name in record.sources if name not in (WEB, MEMORY)]
     return research(
-        Wishes(
-            settings=settings,
-            corpora=corpora,
-            web=WEB in record.sources,
-            memory=MEMORY in record.sources,
-        ),
+        wishes_of(record, settings),
         lambda researcher, cancel, on_event, progress: researcher.resume(
             record.run_id,
             limits=Limits(seconds=settings.seconds),

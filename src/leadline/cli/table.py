@@ -75,7 +75,12 @@ def table(
             write_file(output, rendered(report.table, form))
 
     return research(
-        Wishes(settings=settings, corpora=corpora, web=web or not (no_web or corpora)),
+        Wishes(
+            settings=settings,
+            corpora=corpora,
+            web=web or not (no_web or corpora),
+            memory=settings.memory,
+        ),
         lambda researcher, cancel, on_event, progress: researcher.tabulate(
             text,
             TableWishes(columns=columns, keys=keys),

@@ -99,6 +99,7 @@ class AsyncLeadline:
             settings=self._settings,
             corpora=tuple(os.fspath(corpus) for corpus in corpora),
             web=not (corpora or sources) if web is None else web,
+            memory=self._settings.memory,
         )
         self._parts = Parts(
             engine=engine,
