@@ -84,7 +84,8 @@ async def _fused(
             errors.append(found)
         else:
             rankings.append((query, found))
-    if not rankings:
+    # That one source knows of nothing, such as memory, does not make up for one that is down.
+    if errors and not any(found for _, found in rankings):
         raise _nothing_searched(errors)
     weights = [query.weight for query, _ in rankings]
     return fuse([found for _, found in rankings], limit=limit, weights=weights), rankings

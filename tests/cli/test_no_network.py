@@ -20,7 +20,10 @@ def test_every_search_backend_is_down(
     monkeypatch.setenv("LEADLINE_SEARCH_BACKENDS", '["searxng"]')
     monkeypatch.setenv("LEADLINE_SEARXNG_URL", "http://127.0.0.1:9")
     monkeypatch.setenv("LEADLINE_ALLOW_HOSTS", '["127.0.0.1:9"]')
-    assert run(["What is the newest release?", "--json", "--quiet"]) == ExitCode.UNAVAILABLE
+    assert (
+        run(["What is the default port of PostgreSQL?", "--json", "--quiet"])
+        == ExitCode.UNAVAILABLE
+    )
     captured = capsys.readouterr()
     report = json.loads(captured.out)
     assert report["status"] == "failed"

@@ -116,7 +116,7 @@ async def test_the_budget_is_changed_under_way(app_with: MakeApp) -> None:
 
 async def test_a_follow_up_looks_at_the_same_pages(app_with: MakeApp) -> None:
     app = app_with(Town())
-    async with app.run_test(size=(80, 24)) as pilot:
+    async with app.run_test(size=(100, 40)) as pilot:
         first = await ask(pilot)
         await ended(pilot, first)
         await until_shown(pilot, REPORT)

@@ -83,8 +83,11 @@ def language_of(text: str) -> str | None:
         return None
     import py3langid
 
-    with _LANGID:  # its model is loaded at the first call
-        language, _ = py3langid.classify(text[:_TELLING])
+    try:
+        with _LANGID:  # its model is loaded at the first call, by way of a file
+            language, _ = py3langid.classify(text[:_TELLING])
+    except OSError:
+        return None  # a full disk costs the language, not the page
     return str(language)
 
 

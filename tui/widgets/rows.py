@@ -69,6 +69,5 @@ class RowList(OptionList, inherit_bindings=True):
         self.scroll_to(y=scrolled, animate=False)
 
     def on_focus(self) -> None:
-        """Begin at the first row that can be opened."""
-        if self.highlighted is None and self._shown:
-            self.highlighted = next((n for n, row in enumerate(self._shown) if row.id), 0)
+        if self.highlighted is None:
+            self.action_first()
