@@ -9,7 +9,7 @@ from leadline.tui.app import LeadlineApp
 from leadline.tui.screens.dialogs import BudgetDialog, ClarifyDialog
 from leadline.tui.screens.run import RunScreen
 
-from .conftest import MakeApp, ask, ended, go_on, screen_text, until, until_shown, write
+from .conftest import MakeApp, ask, ended, go_on, until, until_shown, write
 from .town import MAYOR, REPORT, UNCLEAR, Town
 
 
@@ -131,4 +131,3 @@ async def test_a_follow_up_looks_at_the_same_pages(app_with: MakeApp) -> None:
         assert isinstance(app.screen, RunScreen)
         await pilot.press("1")
         await until_shown(pilot, MAYOR)
-        assert f"run {first.view.run_id}"[:20] in screen_text(app)
