@@ -22,6 +22,7 @@ from ..runtime.openai_engine import OpenAIEngine
 from ..runtime.reader import FIRST_STAGE_IDS, FirstStageReader, Reader
 from ..runtime.window_store import WindowStore
 from ..settings import Settings
+from ..tools.corpus import Corpus
 from ..tools.corpus_catalogue import CorpusCatalogue
 from ..tools.fetch import Fetcher
 from ..tools.network_guard import NetworkGuard
@@ -109,6 +110,7 @@ async def open_researcher(
         Cancelled: ``cancel`` was set meanwhile.
     """
     settings = wishes.settings
+    effort = replace(wishes.effort, reading_tokens=settings.reading_tokens)
     async with AsyncExitStack() as stack:
         # Missing models are found out before corpora are indexed for minutes.
         engine = parts.engine
@@ -129,11 +131,13 @@ async def open_researcher(
         if parts.reader is None or wishes.corpora:
             embedder = await open_embedder(settings, warn=warn)
         catalogue = CorpusCatalogue(store=store, embedder=embedder)
+        corpora = await _corpora(
+            wishes.corpora, catalogue, stack, cancel=cancel, progress=progress, warn=warn
+        )
+        least = effort.reading_characters
         sources: list[Source] = [
             *parts.sources,
-            *await _corpora(
-                wishes.corpora, catalogue, stack, cancel=cancel, progress=progress, warn=warn
-            ),
+            *(CorpusSource(corpus, least_characters=least) for corpus in corpora),
         ]
         if wishes.web:
             sources.append(await _web(settings, parts, pages, embedder, stack, warn=warn))
@@ -152,7 +156,7 @@ async def open_researcher(
             sources=sources,
             pages=pages,
             runs=open_runs(settings, wishes.runs),
-            effort=replace(wishes.effort, reading_tokens=settings.reading_tokens),
+            effort=effort,
             others=others,
             embedder=embedder,
         )
@@ -166,9 +170,9 @@ async def _corpora(
     cancel: Cancellation,
     progress: Progress,
     warn: Callable[[str], None],
-) -> list[CorpusSource]:
+) -> list[Corpus]:
     """The corpora, brought up to date; ``stack`` closes them."""
-    sources = []
+    corpora = []
     for name in names:
         corpus = catalogue.open_any(name)
         stack.callback(corpus.close)
@@ -182,8 +186,8 @@ async def _corpora(
                     f"no vectors yet; `leadline corpus add {corpus.name} "
                     f"{corpus.manifest.origin}` makes them"
                 )
-        sources.append(CorpusSource(corpus))
-    return sources
+        corpora.append(corpus)
+    return corpora
 
 
 async def _web(

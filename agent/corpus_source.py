@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Iterator
 from dataclasses import dataclass
 
 from ..cancellation import Cancellation
+from ..evidence import Page
 from ..tools.corpus import Corpus
-from .sources import Found
+from .sources import MOST_PAGES, Found, filled
 
 _PASSAGES_PER_PAGE = 4
 """Passages looked at for each page wanted: several of the best are often of one page."""
@@ -18,6 +20,8 @@ class CorpusSource:
     """The pages of an indexed folder or site, by their best passage."""
 
     corpus: Corpus
+    least_characters: int = 0
+    """Short pages are given beyond the limit until they hold so much together: they are at hand."""
 
     @property
     def name(self) -> str:
@@ -27,8 +31,18 @@ class CorpusSource:
         """See :meth:`leadline.agent.sources.Source.find`."""
 
         def look_up() -> Found:
-            hits = self.corpus.search(query, limit * _PASSAGES_PER_PAGE, cancel=cancel)
-            page_ids = list(dict.fromkeys(hit.page_id for hit in hits))[:limit]
-            return Found(pages=tuple(self.corpus.page(page_id) for page_id in page_ids))
+            pages = list(self._best(query, limit, cancel))
+            if (
+                len(pages) == limit
+                and sum(len(page.text) for page in pages) < self.least_characters
+            ):
+                deeper = list(self._best(query, max(limit, MOST_PAGES), cancel))
+                pages = filled(deeper, limit, self.least_characters)
+            return Found(pages=tuple(pages))
 
         return await asyncio.to_thread(look_up)
+
+    def _best(self, query: str, limit: int, cancel: Cancellation) -> Iterator[Page]:
+        hits = self.corpus.search(query, limit * _PASSAGES_PER_PAGE, cancel=cancel)
+        for page_id in list(dict.fromkeys(hit.page_id for hit in hits))[:limit]:
+            yield self.corpus.page(page_id)

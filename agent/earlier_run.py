@@ -12,16 +12,22 @@ from ..evidence import Page
 from ..tools.lexical_index import LexicalEntry, LexicalIndex
 from .events import PageRead
 from .run_store import RunStore
-from .sources import Found
+from .sources import MOST_PAGES, Found, filled
 from .toolbox import PageLookup
 
 
 class EarlierRun:
-    """The pages that a run read, and those of the runs that it follows, searched by their words."""
+    """The pages that a run read, and those of the runs that it follows, searched by their words.
 
-    def __init__(self, run_id: str, runs: RunStore, pages: PageLookup) -> None:
+    Short ones are given beyond the limit until they hold ``least_characters`` together.
+    """
+
+    def __init__(
+        self, run_id: str, runs: RunStore, pages: PageLookup, *, least_characters: int = 0
+    ) -> None:
         self.name = f"run {run_id}"
         self._run_id, self._runs, self._pages = run_id, runs, pages
+        self._least_characters = least_characters
         self._read: tuple[list[Page], tuple[str, ...]] | None = None
 
     async def find(self, query: str, *, limit: int, cancel: Cancellation) -> Found:
@@ -32,7 +38,9 @@ class EarlierRun:
             if self._read is None:
                 self._read = _pages_of(self._run_id, self._runs, self._pages)
                 warnings = self._read[1]
-            return Found(pages=_best(query, self._read[0], limit), warnings=warnings)
+            best = _best(query, self._read[0], max(limit, MOST_PAGES))
+            pages = filled(best, limit, self._least_characters)
+            return Found(pages=tuple(pages), warnings=warnings)
 
         return await asyncio.to_thread(look_up)
 

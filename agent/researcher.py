@@ -240,7 +240,13 @@ class Researcher:
     def _sources_of(self, record: RunRecord) -> tuple[Source, ...]:
         if record.follows is None:
             return self._sources
-        return (EarlierRun(record.follows, self._runs, self._pages), *self._sources)
+        earlier = EarlierRun(
+            record.follows,
+            self._runs,
+            self._pages,
+            least_characters=self._effort.reading_characters,
+        )
+        return (earlier, *self._sources)
 
 
 def checked_question(question: str) -> str:

@@ -85,7 +85,13 @@ async def _search(state: SearcherState, runtime: Runtime[Toolbox]) -> SearcherSt
             queries += await rewritten_queries(
                 _rewritable(state, box), ["time"], box, span_id=node_id
             )
-    found = await search(box, node_id, queries, limit=box.effort.pages_per_question)
+    found = await search(
+        box,
+        node_id,
+        queries,
+        limit=box.effort.pages_per_question,
+        room=box.effort.reading_characters,
+    )
     own, brought = list(state.get("own", [])), dict(state.get("brought", {}))
     for query, page_ids in found.by_query:
         if query.strategy is None:

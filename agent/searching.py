@@ -3,18 +3,15 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 from ..errors import Cancelled, LeadlineError, SearchError
 from ..evidence import Page
-from .events import Event, PageRead, PageRecalled, SearchFinished, SearchStarted, Warned
+from .events import PageRead, PageRecalled, SearchFinished, SearchStarted, Warned
 from .rewriting.queries import Query
-from .sources import Source, fuse
+from .sources import Source, filled, fuse
 from .toolbox import Toolbox
-
-_CHARACTERS_A_TOKEN = 4
-_MOST_PAGES = 40
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,48 +31,20 @@ async def find_pages(
     return list((await search(box, span_id, weighted, limit=limit)).pages)
 
 
-async def search(box: Toolbox, span_id: str, queries: Sequence[Query], *, limit: int) -> Searched:
+async def search(
+    box: Toolbox, span_id: str, queries: Sequence[Query], *, limit: int, room: int = 0
+) -> Searched:
     """The best ``limit`` pages for ``queries``, fused by weight and rank, charged to the budget.
 
-    Where these are so short that the reader could take in more, more are taken.
+    Where these are short, more of what was found is added until they hold ``room`` characters.
 
     Raises:
         SearchError: no source could be searched.
         Cancelled: the run's deadline was set.
     """
-    pages, rankings = await _fused(box, span_id, queries, limit=limit, tell=box.emit)
-    if (room := _room(pages, box)) > limit:
-        limit = room
-        pages, rankings = await _fused(box, span_id, queries, limit=limit, tell=_nobody)
-    box.budget.charge(pages=len(pages))
-    for page in pages:
-        box.emit(
-            PageRead(
-                span_id=span_id,
-                page_id=page.page_id,
-                url=page.final_url,
-                title=page.title,
-                characters=len(page.text),
-            )
-        )
-    by_query = tuple(
-        (query, tuple(page.page_id for page in found[:limit])) for query, found in rankings
-    )
-    return Searched(tuple(pages), by_query)
-
-
-async def _fused(
-    box: Toolbox,
-    span_id: str,
-    queries: Sequence[Query],
-    *,
-    limit: int,
-    tell: Callable[[Event], None],
-) -> tuple[list[Page], list[tuple[Query, list[Page]]]]:
-    """The best pages, and those of each query in each source."""
     jobs = [(source, query) for query in queries for source in box.sources]
     results = await asyncio.gather(
-        *(_find(box, span_id, source, query.text, 2 * limit, tell) for source, query in jobs)
+        *(_find(box, span_id, source, query.text, limit=2 * limit) for source, query in jobs)
     )
     rankings: list[tuple[Query, list[Page]]] = []
     errors: list[LeadlineError] = []
@@ -88,43 +57,42 @@ async def _fused(
     if errors and not any(found for _, found in rankings):
         raise _nothing_searched(errors)
     weights = [query.weight for query, _ in rankings]
-    return fuse([found for _, found in rankings], limit=limit, weights=weights), rankings
-
-
-def _room(pages: Sequence[Page], box: Toolbox) -> int:
-    """How many pages as long as ``pages`` the reader can take in at once."""
-    characters = sum(len(page.text) for page in pages)
-    if not characters or box.effort.reading_tokens is None:
-        return 0
-    fitting = box.effort.reading_tokens * _CHARACTERS_A_TOKEN * len(pages) // characters
-    return min(fitting, _MOST_PAGES)
-
-
-def _nobody(event: Event) -> None:
-    """What is searched once more for more pages was told before."""
+    fused = fuse([found for _, found in rankings], limit=None, weights=weights)
+    pages = filled(fused, limit, room)
+    box.budget.charge(pages=len(pages))
+    for page in pages:
+        box.emit(
+            PageRead(
+                span_id=span_id,
+                page_id=page.page_id,
+                url=page.final_url,
+                title=page.title,
+                characters=len(page.text),
+            )
+        )
+    looked_at = max(limit, len(pages))
+    by_query = tuple(
+        (query, tuple(page.page_id for page in found[:looked_at])) for query, found in rankings
+    )
+    return Searched(tuple(pages), by_query)
 
 
 async def _find(
-    box: Toolbox,
-    span_id: str,
-    source: Source,
-    query: str,
-    limit: int,
-    tell: Callable[[Event], None],
+    box: Toolbox, span_id: str, source: Source, query: str, *, limit: int
 ) -> list[Page] | LeadlineError:
     """Pages of one source, or why it failed, which is said but does not stop the others."""
-    tell(SearchStarted(span_id=span_id, source=source.name, query=query))
+    box.emit(SearchStarted(span_id=span_id, source=source.name, query=query))
     try:
         found = await source.find(query, limit=limit, cancel=box.deadline)
     except Cancelled:
         raise
     except LeadlineError as error:
-        tell(Warned(span_id=span_id, message=str(error)))
+        box.emit(Warned(span_id=span_id, message=str(error)))
         return error
     for warning in found.warnings:
-        tell(Warned(span_id=span_id, message=warning))
+        box.emit(Warned(span_id=span_id, message=warning))
     for recalled in found.recalled:
-        tell(
+        box.emit(
             PageRecalled(
                 span_id=span_id,
                 page_id=recalled.page_id,
@@ -134,7 +102,9 @@ async def _find(
                 found_at=recalled.found_at,
             )
         )
-    tell(SearchFinished(span_id=span_id, source=source.name, query=query, found=len(found.pages)))
+    box.emit(
+        SearchFinished(span_id=span_id, source=source.name, query=query, found=len(found.pages))
+    )
     return list(found.pages)
 
 

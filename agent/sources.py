@@ -33,6 +33,10 @@ class Found:
     """Which of the pages are offered because an earlier run rested on them."""
 
 
+MOST_PAGES = 40
+"""Pages that are taken beyond a limit, where they are short, at most."""
+
+
 class Source(Protocol):
     """Something that can be searched for pages."""
 
@@ -51,10 +55,22 @@ class Source(Protocol):
         ...
 
 
+def filled(pages: Sequence[Page], limit: int, characters: int) -> list[Page]:
+    """The first ``limit`` of ``pages``; more while they hold less than ``characters`` together."""
+    taken = list(pages[:limit])
+    held = sum(len(page.text) for page in taken)
+    for page in pages[limit:MOST_PAGES]:
+        if held >= characters:
+            break
+        taken.append(page)
+        held += len(page.text)
+    return taken
+
+
 def fuse(
-    rankings: Sequence[Sequence[Page]], *, limit: int, weights: Sequence[float] | None = None
+    rankings: Sequence[Sequence[Page]], *, limit: int | None, weights: Sequence[float] | None = None
 ) -> list[Page]:
-    """The best ``limit`` pages of several rankings, fused by reciprocal rank."""
+    """The best ``limit`` pages of several rankings, fused by reciprocal rank; None takes all."""
     pages = {page.page_id: page for ranking in rankings for page in ranking}
     ids = [[page.page_id for page in ranking] for ranking in rankings]
     fused = reciprocal_rank_fusion(ids, weights)

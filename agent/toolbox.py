@@ -24,6 +24,9 @@ from .sources import Source
 from .steering import Clarify, Steering
 from .verifier import Verification
 
+_CHARACTERS_A_TOKEN = 4
+"""About, in English."""
+
 Planning = Literal["ahead", "grow"]
 
 
@@ -103,6 +106,11 @@ class Effort:
             "instructions": self.instruction_ensemble,
         }
         return tuple(name for name, on in switches.items() if on)
+
+    @property
+    def reading_characters(self) -> int:
+        """Text that the reader can take in for one sub-question, about; 0 where nothing bounds it."""
+        return (self.reading_tokens or 0) * _CHARACTERS_A_TOKEN
 
     @property
     def reading_budget(self) -> ReadingBudget:

@@ -74,8 +74,10 @@ async def verify(
         return _judged(claim, "unsupported", f"its sources do not have {', '.join(missing)}")
     if method == "code":
         return claim
-    judge = _entailed if method == "entailment" else _selected
-    probability = await judge(claim, question, engine, cancel)
+    if method == "entailment":
+        probability = await _entailed(claim, engine, cancel)
+    else:
+        probability = await _selected(claim, question, engine, cancel)
     if probability is None:
         return claim.model_copy(update={"reason": "the model gave no judgement"})
     if probability >= _SUPPORTED:
@@ -113,9 +115,7 @@ async def repaired(
     return Claim(text=text, citations=tuple(claim.citations[index] for index in kept))
 
 
-async def _entailed(
-    claim: Claim, question: str, engine: Engine, cancel: Cancellation
-) -> float | None:
+async def _entailed(claim: Claim, engine: Engine, cancel: Cancellation) -> float | None:
     # Beside the question a small model judges whether the statement answers it.
     user = f"{_passage(claim)}\n\nStatement: {neutralise(claim.text)}"
     messages = (Message("system", _ENTAILS), Message("user", user))
