@@ -12,6 +12,7 @@ from typing import Any
 import pytest
 from textual import events
 from textual.pilot import Pilot
+from textual.screen import Screen
 
 from leadline.agent.assembly import Wishes
 from leadline.agent.corpus_source import CorpusSource
@@ -118,6 +119,12 @@ async def until_shown(pilot: Pilot[Any], text: str) -> None:
     app = pilot.app
     assert isinstance(app, LeadlineApp)
     await until(pilot, lambda: text in screen_text(app))
+
+
+async def until_asked(pilot: Pilot[Any], dialog: type[Screen[Any]]) -> None:
+    """Wait for ``dialog`` in front; it takes keys only once something in it has the focus."""
+    app = pilot.app
+    await until(pilot, lambda: isinstance(app.screen, dialog) and app.screen.focused is not None)
 
 
 async def ask(pilot: Pilot[Any], question: str = QUESTION, *, options: str = "") -> OpenRun:

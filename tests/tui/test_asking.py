@@ -11,7 +11,7 @@ from leadline.tui.screens.page import PageScreen
 from leadline.tui.screens.run import RunScreen
 from leadline.tui.widgets.findings import Findings
 
-from .conftest import MakeApp, ask, ended, screen_text, until, until_shown, write
+from .conftest import MakeApp, ask, ended, screen_text, until, until_asked, until_shown, write
 from .town import MAYOR, QUESTION, REPORT, Town
 
 
@@ -35,8 +35,7 @@ async def test_a_report_is_copied_and_written_to_a_file(app_with: MakeApp) -> No
         await ended(pilot, await ask(pilot))
         await until_shown(pilot, REPORT)
         await pilot.press("c", "x")
-        await until(pilot, lambda: isinstance(app.screen, ExportDialog))
-        await until(pilot, lambda: app.screen.focused is not None)
+        await until_asked(pilot, ExportDialog)
         await pilot.press("enter")
         await until(pilot, lambda: bool(list(Path.cwd().glob("*.md"))))
         [written] = Path.cwd().glob("*.md")

@@ -14,7 +14,7 @@ from leadline.tui.app import LeadlineApp
 from leadline.tui.ascii_filter import AsciiFilter
 from leadline.tui.screens.dialogs import MessageDialog
 
-from .conftest import MakeApp, ask, ended, screen_text, until, until_shown
+from .conftest import MakeApp, ask, ended, screen_text, until_asked, until_shown
 from .town import REPORT, Town
 
 
@@ -58,7 +58,7 @@ async def test_what_nobody_expected_is_shown_with_its_details(
         await ended(pilot, run)
         await until_shown(pilot, "failed in an unforeseen way (ZeroDivisionError: of")
         await pilot.press("i")
-        await until(pilot, lambda: isinstance(app.screen, MessageDialog))
+        await until_asked(pilot, MessageDialog)
         assert "Traceback" in run.details
         await pilot.press("escape")
         monkeypatch.setattr(EventLog, "emit", emit)

@@ -17,7 +17,7 @@ from leadline.tui.screens.run import RunScreen
 from leadline.tui.screens.sessions import SessionsScreen
 
 from ..kept_runs import cite, keep_page, keep_run
-from .conftest import idle_app, screen_text, until
+from .conftest import idle_app, screen_text, until, until_asked
 
 
 @pytest.fixture
@@ -89,12 +89,12 @@ async def test_a_run_is_deleted_after_a_question_only(app: LeadlineApp) -> None:
         await pilot.press("ctrl+r")
         await until(pilot, lambda: listed(app) == 3)
         await pilot.press("d")
-        await until(pilot, lambda: isinstance(app.screen, ChoiceDialog))
+        await until_asked(pilot, ChoiceDialog)
         await pilot.press("enter")
         await until(pilot, lambda: isinstance(app.screen, SessionsScreen))
         assert len(titles()) == 3
         await pilot.press("d")
-        await until(pilot, lambda: isinstance(app.screen, ChoiceDialog))
+        await until_asked(pilot, ChoiceDialog)
         await pilot.press("down", "enter")
         await until(pilot, lambda: isinstance(app.screen, SessionsScreen) and listed(app) == 2)
         assert "Where is Elm Island?" not in titles()

@@ -11,7 +11,7 @@ from leadline.tui.app import LeadlineApp
 from leadline.tui.screens.dialogs import ChoiceDialog
 from leadline.tui.screens.settings import SettingDialog, SettingsScreen
 
-from .conftest import idle_app, screen_text, until
+from .conftest import idle_app, screen_text, until, until_asked
 
 
 @pytest.fixture
@@ -44,7 +44,7 @@ async def test_a_value_that_cannot_be_used_is_refused_where_it_is_typed(app: Lea
         await until(pilot, lambda: "Plans and writes" in screen_text(app))
         await choose(app, "reading_tokens")
         await pilot.press("enter")
-        await until(pilot, lambda: isinstance(app.screen, SettingDialog))
+        await until_asked(pilot, SettingDialog)
         app.screen.query_one(Input).value = "3"
         await pilot.press("enter")
         await until(pilot, lambda: "cannot be set so" in screen_text(app))
@@ -65,7 +65,7 @@ async def test_a_theme_is_chosen_from_those_there_are(app: LeadlineApp) -> None:
         await until(pilot, lambda: "Plans and writes" in screen_text(app))
         await choose(app, "theme")
         await pilot.press("enter")
-        await until(pilot, lambda: isinstance(app.screen, ChoiceDialog))
+        await until_asked(pilot, ChoiceDialog)
         await pilot.press("down", "enter")
         await until(pilot, lambda: "theme" in kept())
         await until(pilot, lambda: app.theme == kept()["theme"])
@@ -77,7 +77,7 @@ async def test_keys_are_changed_and_help_shows_them(app: LeadlineApp) -> None:
         await until(pilot, lambda: "Plans and writes" in screen_text(app))
         await choose(app, "keymap")
         await pilot.press("enter")
-        await until(pilot, lambda: isinstance(app.screen, SettingDialog))
+        await until_asked(pilot, SettingDialog)
         app.screen.query_one(Input).value = "app.sessions=f9"
         await pilot.press("enter")
         await until(pilot, lambda: app.settings.keymap == {"app.sessions": "f9"})

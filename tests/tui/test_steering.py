@@ -9,7 +9,7 @@ from leadline.tui.app import LeadlineApp
 from leadline.tui.screens.dialogs import BudgetDialog, ClarifyDialog
 from leadline.tui.screens.run import RunScreen
 
-from .conftest import MakeApp, ask, ended, go_on, until, until_shown, write
+from .conftest import MakeApp, ask, ended, go_on, until, until_asked, until_shown, write
 from .town import MAYOR, REPORT, UNCLEAR, Town
 
 
@@ -58,16 +58,11 @@ async def test_an_edit_that_cannot_be_taken_says_why(app_with: MakeApp) -> None:
         await until_shown(pilot, "Not taken")
 
 
-def is_asked(app: LeadlineApp) -> bool:
-    """Whether a question of the run waits for keys; a dialog takes them once it has the focus."""
-    return isinstance(app.screen, ClarifyDialog) and app.screen.focused is not None
-
-
 async def test_the_run_asks_what_is_meant(app_with: MakeApp) -> None:
     app = app_with(Town(clarification=UNCLEAR))
     async with app.run_test(size=(80, 24)) as pilot:
         run = await ask(pilot)
-        await until(pilot, lambda: is_asked(app))
+        await until_asked(pilot, ClarifyDialog)
         await until_shown(pilot, "Which Port Alder is meant?")
         await pilot.press("home", "enter")
         await ended(pilot, run)
@@ -79,7 +74,7 @@ async def test_a_question_of_the_run_may_be_left_open(app_with: MakeApp) -> None
     app = app_with(Town(clarification=UNCLEAR))
     async with app.run_test(size=(80, 24)) as pilot:
         run = await ask(pilot)
-        await until(pilot, lambda: is_asked(app))
+        await until_asked(pilot, ClarifyDialog)
         await pilot.press("escape")
         await ended(pilot, run)
         await until_shown(pilot, REPORT)
@@ -104,7 +99,7 @@ async def test_the_budget_is_changed_under_way(app_with: MakeApp) -> None:
     async with app.run_test(size=(80, 24)) as pilot:
         await held_at_its_plan(pilot, app)
         await pilot.press("b")
-        await until(pilot, lambda: isinstance(app.screen, BudgetDialog))
+        await until_asked(pilot, BudgetDialog)
         await write(pilot, "90")
         await pilot.press("tab", "5", "0", "enter")
         await until_shown(pilot, "of 1:30")
@@ -129,5 +124,9 @@ async def test_a_follow_up_looks_at_the_same_pages(app_with: MakeApp) -> None:
         assert second.problem is None
         assert app.runs.get(second.view.run_id).record.follows == first.view.run_id
         assert isinstance(app.screen, RunScreen)
+        # The end of a run brings its report to the front, and would take the findings away.
+        await until_shown(pilot, "q1 Who is the mayor?")
+        await until_shown(pilot, "Sources")
         await pilot.press("1")
+        await until_shown(pilot, f"run {first.view.run_id}"[:20])
         await until_shown(pilot, MAYOR)
