@@ -20,18 +20,12 @@ from ..cancellation import Cancellation
 from ..errors import LeadlineError
 from ..evidence import Page
 from ..progress import Progress, silent
-from ..runtime.engine import (
-    Engine,
-    Generation,
-    GenerationRequest,
-    Message,
-    TextDelta,
-    last_generation,
-)
+from ..runtime.engine import Engine, Generation, GenerationRequest, TextDelta
 from ..runtime.reader import Reader, Reading, ReadingBudget
 from ..tools.database import Database
 from .sources import Found, Recalled, Source
 from .toolbox import PageLookup, Toolbox
+from .wrapped_engine import WrappedEngine
 
 T = TypeVar("T")
 
@@ -100,25 +94,15 @@ def journaled(box: Toolbox, path: Path) -> Iterator[Toolbox]:
         )
 
 
-class JournaledEngine:
+class JournaledEngine(WrappedEngine):
     """Passes requests on to ``engine``, but those that were answered before.
 
     A request without a seed is to be answered anew each time, and is always passed on.
     """
 
     def __init__(self, engine: Engine, journal: Journal) -> None:
-        self._engine, self._journal = engine, journal
-
-    @property
-    def model_id(self) -> str:
-        return self._engine.model_id
-
-    @property
-    def context_tokens(self) -> int:
-        return self._engine.context_tokens
-
-    async def count_tokens(self, messages: Sequence[Message]) -> int:
-        return await self._engine.count_tokens(messages)
+        super().__init__(engine)
+        self._journal = journal
 
     async def stream(
         self, request: GenerationRequest, *, cancel: Cancellation
@@ -130,16 +114,10 @@ class JournaledEngine:
             yield TextDelta(generation.text)
             yield generation
             return
-        async for item in self._engine.stream(request, cancel=cancel):
+        async for item in super().stream(request, cancel=cancel):
             if isinstance(item, Generation) and repeatable:
                 self._journal.keep(work, item, _GENERATION)
             yield item
-
-    async def generate(self, request: GenerationRequest, *, cancel: Cancellation) -> Generation:
-        return await last_generation(self.stream(request, cancel=cancel))
-
-    async def aclose(self) -> None:
-        await self._engine.aclose()
 
 
 class JournaledSource:

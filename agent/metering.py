@@ -2,49 +2,27 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator
 
 from ..budget import Budget
 from ..cancellation import Cancellation
-from ..runtime.engine import (
-    Engine,
-    Generation,
-    GenerationRequest,
-    Message,
-    TextDelta,
-    last_generation,
-)
+from ..runtime.engine import Engine, Generation, GenerationRequest, TextDelta
+from .wrapped_engine import WrappedEngine
 
 
-class MeteredEngine:
+class MeteredEngine(WrappedEngine):
     """Passes everything on to ``engine``; what it generates is charged to ``budget``."""
 
     def __init__(self, engine: Engine, budget: Budget) -> None:
-        self._engine, self._budget = engine, budget
-
-    @property
-    def model_id(self) -> str:
-        return self._engine.model_id
-
-    @property
-    def context_tokens(self) -> int:
-        return self._engine.context_tokens
-
-    async def count_tokens(self, messages: Sequence[Message]) -> int:
-        return await self._engine.count_tokens(messages)
+        super().__init__(engine)
+        self._budget = budget
 
     async def stream(
         self, request: GenerationRequest, *, cancel: Cancellation
     ) -> AsyncIterator[TextDelta | Generation]:
-        async for item in self._engine.stream(request, cancel=cancel):
+        async for item in super().stream(request, cancel=cancel):
             if isinstance(item, Generation):
                 self._budget.charge(
                     prompt_tokens=item.prompt_tokens, completion_tokens=item.completion_tokens
                 )
             yield item
-
-    async def generate(self, request: GenerationRequest, *, cancel: Cancellation) -> Generation:
-        return await last_generation(self.stream(request, cancel=cancel))
-
-    async def aclose(self) -> None:
-        await self._engine.aclose()
