@@ -70,16 +70,14 @@ def is_chinese(text: str) -> bool:
 
 
 def _sources(report: Report) -> tuple[Citation, ...]:
-    numbers = CitationNumbers()
-    for claim in report.claims:
-        for citation in claim.citations:
-            numbers.number(citation)
-    for citation in report.unread:
-        numbers.number(citation)
-    for contradiction in report.contradictions:
-        numbers.number(contradiction.first_citation)
-        numbers.number(contradiction.second_citation)
-    return tuple(numbers.sources)
+    """In the order in which the Markdown numbers them."""
+    contradictory = (
+        citation
+        for contradiction in report.contradictions
+        for citation in (contradiction.first_citation, contradiction.second_citation)
+    )
+    cited = (citation for claim in report.claims for citation in claim.citations)
+    return tuple(CitationNumbers([*cited, *report.unread, *contradictory]).sources)
 
 
 def _blocks(markdown: str, report: Report, sources: int) -> Iterator[Token]:

@@ -103,10 +103,7 @@ def url_citations(report: Report) -> list[dict[str, Any]]:
 
     The place is empty, at the beginning, where the Markdown does not have the number.
     """
-    numbers = CitationNumbers()
-    for claim in report.claims:
-        for citation in claim.citations:
-            numbers.number(citation)
+    numbers = CitationNumbers(citation for claim in report.claims for citation in claim.citations)
     return [_url_citation(n, source, report) for n, source in enumerate(numbers.sources, 1)]
 
 
