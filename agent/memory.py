@@ -15,6 +15,7 @@ from pathlib import Path
 from typing import Any
 
 from ..cancellation import Cancellation
+from ..locations import locations
 from ..progress import silent
 from ..tools.database import Database
 from ..tools.lexical_index import LEXICAL_SCHEMA, LexicalEntry, LexicalIndex
@@ -109,20 +110,17 @@ class Memory:
             RunError: a report is damaged.
             Cancelled: ``cancel`` was set; what was taken in so far is kept.
         """
-        self.drop_removed(runs)
-        known = self._known()
-        for folder in runs.all():
+        folders = {folder.path.name: folder for folder in runs.all()}
+        known = self._drop_all_but(folders)
+        for run_id, folder in folders.items():
             cancel.check()
-            if folder.path.name not in known and (report := folder.report) is not None:
+            if run_id not in known and (report := folder.report) is not None:
                 self._take_in(report)
         self._embed_new(cancel)
 
     def drop_removed(self, runs: RunStore) -> None:
         """Delete what came from runs that are no longer there."""
-        if gone := self._known() - {folder.path.name for folder in runs.all()}:
-            self._delete(gone)
-            self._execute("DELETE FROM runs WHERE run_id IN (SELECT value FROM json_each(?))", gone)
-            self._clear_disk()
+        self._drop_all_but(folder.path.name for folder in runs.all())
 
     def recall(self, query: str, *, limit: int, cancel: Cancellation) -> list[Recollection]:
         """What bears on ``query``, best first.
@@ -189,8 +187,14 @@ class Memory:
         )
         self._clear_disk()
 
-    def _known(self) -> set[str]:
-        return {str(row[0]) for row in self._rows("SELECT run_id FROM runs")}
+    def _drop_all_but(self, run_ids: Iterable[str]) -> set[str]:
+        """Delete what came from other runs; the ids of those that are known and stay."""
+        known = {str(row[0]) for row in self._rows("SELECT run_id FROM runs")}
+        if gone := known.difference(run_ids):
+            self._delete(gone)
+            self._execute("DELETE FROM runs WHERE run_id IN (SELECT value FROM json_each(?))", gone)
+            self._clear_disk()
+        return known - gone
 
     def _clear_disk(self) -> None:
         with self._database.errors():
@@ -285,6 +289,17 @@ class Memory:
     def _execute(self, statement: str, values: Iterable[str]) -> None:
         with self._database.transaction() as connection:
             connection.execute(statement, _bound([values]))
+
+
+def forget_removed(runs: RunStore) -> None:
+    """Delete from the user's memory, where there is one, what came from runs that are gone. Blocks.
+
+    Raises:
+        StorageError: the memory is damaged, or the disk refused.
+    """
+    if locations().memory.exists():
+        with closing(Memory(locations().memory)) as memory:
+            memory.drop_removed(runs)
 
 
 def _bound(values: Iterable[str | Iterable[str | int]]) -> list[str]:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import contextlib
 from collections.abc import Callable, Iterable
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, ClassVar, cast
@@ -16,12 +15,11 @@ from textual.screen import Screen
 from textual.widgets import DataTable, Footer, Input, Label
 
 from ...agent.exports.formats import finished_report
-from ...agent.memory import Memory
+from ...agent.memory import forget_removed
 from ...agent.report import Report
 from ...agent.run_store import RunStore
 from ...agent.run_summary import RunSummary, summaries
 from ...errors import LeadlineError
-from ...locations import locations
 from ...safe_text import safe_line
 from ..commands import PaletteCommand
 from ..report_actions import copy_markdown, edit_copy
@@ -291,9 +289,7 @@ def _widths(width: int, padding: int) -> list[int]:
 def _forget(store: RunStore, run_id: str) -> None:
     """Delete a run, and what later runs were to remember of it."""
     store.delete(run_id)
-    if locations().memory.exists():
-        with contextlib.closing(Memory(locations().memory)) as memory:
-            memory.drop_removed(store)
+    forget_removed(store)
 
 
 _OF_A_RUN = frozenset(("resume", "rename", "mark", "compare", "export", "edit", "copy", "delete"))

@@ -63,7 +63,7 @@ def rename_run(run: str, title: str) -> None:
 @click.argument("run", nargs=-1, required=True)
 def remove_runs(run: tuple[str, ...]) -> None:
     """Remove each RUN with its log, its checkpoints and its report."""
-    from ..agent.memory import Memory
+    from ..agent.memory import forget_removed
     from ..agent.run_store import open_runs
     from ..settings import load_settings
 
@@ -71,9 +71,7 @@ def remove_runs(run: tuple[str, ...]) -> None:
     for run_id in dict.fromkeys(store.get(name).path.name for name in run):
         store.delete(run_id)
         write_result(f"{run_id} is removed")
-    if locations().memory.exists():
-        with contextlib.closing(Memory(locations().memory)) as memory:
-            memory.drop_removed(store)
+    forget_removed(store)
 
 
 @runs.command("show")
