@@ -9,7 +9,8 @@ from typing import TYPE_CHECKING, Any
 
 from pydantic import SecretStr
 
-from ..errors import ConfigError, ServiceError
+from ..errors import ServiceError
+from ..extras import import_extra
 
 if TYPE_CHECKING:
     from langgraph.checkpoint.postgres.aio import AsyncPostgresSaver
@@ -29,7 +30,7 @@ class PostgresCheckpoints:
         """LangGraph's checkpointer over one connection.
 
         Raises:
-            ConfigError: the extra is not installed.
+            MissingExtra: the extra is not installed.
             ServiceError: the database cannot be reached, or refused.
         """
         with _errors():
@@ -44,7 +45,7 @@ class PostgresCheckpoints:
         """Remove every checkpoint of a run and of its searchers. Blocks.
 
         Raises:
-            ConfigError: the extra is not installed.
+            MissingExtra: the extra is not installed.
             ServiceError: the database cannot be reached, or refused.
         """
         with _errors():
@@ -62,13 +63,7 @@ class PostgresCheckpoints:
 
 @contextlib.contextmanager
 def _errors() -> Iterator[None]:
-    try:
-        import psycopg
-    except ImportError as error:
-        raise ConfigError(
-            "checkpoints in Postgres need a package that is not installed",
-            remedy="pip install 'leadline[postgres]'",
-        ) from error
+    psycopg = import_extra("psycopg", extra="postgres", purpose="keeping checkpoints in Postgres")
     try:
         yield
     except psycopg.Error as error:

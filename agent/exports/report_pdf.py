@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Literal
 
-from ...errors import ConfigError
+from ...extras import import_extra
 from ...safe_text import safe_line, safe_text
 from ..tables.wide_table import WideTable
 from .pdf_fonts import Fonts, fonts_for
@@ -35,16 +35,11 @@ def report_pdf(document: ReportDocument) -> bytes:
     """The file. Blocks.
 
     Raises:
-        ConfigError: fpdf2 is not installed, or no font here has a letter of the report.
+        MissingExtra: fpdf2 is not installed.
+        ConfigError: no font here has a letter of the report.
     """
-    try:
-        from fpdf import FPDF
-    except ImportError as error:
-        raise ConfigError(
-            "PDF files are written by fpdf2, which is not installed",
-            remedy="pip install 'leadline[pdf]', or write .html",
-        ) from error
-    pdf = FPDF(format="A4")
+    fpdf = import_extra("fpdf", extra="pdf", purpose="a PDF file", otherwise="write .html")
+    pdf: FPDF = fpdf.FPDF(format="A4")
     pdf.set_margin(_MARGIN)
     pdf.set_auto_page_break(True, _MARGIN)
     report = document.report

@@ -13,8 +13,8 @@ import json
 from collections.abc import Mapping
 from typing import Literal
 
-from ...errors import ConfigError
 from ...evidence import Citation
+from ...extras import import_extra
 from ...tools.quarantine import safe_markdown
 from .values import MISSING, shown
 from .wide_table import Cell, WideTable
@@ -206,15 +206,11 @@ def _said(citation: Citation) -> str:
 
 
 def _xlsx(table: WideTable) -> bytes:
-    try:
-        from openpyxl import Workbook
-        from openpyxl.cell.cell import ILLEGAL_CHARACTERS_RE
-        from openpyxl.comments import Comment
-    except ImportError as error:
-        raise ConfigError(
-            "spreadsheets are written by openpyxl, which is not installed",
-            remedy="pip install 'leadline[xlsx]', or write .csv",
-        ) from error
+    import_extra("openpyxl", extra="xlsx", purpose="a spreadsheet", otherwise="write .csv")
+    from openpyxl import Workbook
+    from openpyxl.cell.cell import ILLEGAL_CHARACTERS_RE
+    from openpyxl.comments import Comment
+
     book = Workbook()
     sheet = book.active
     names = table.table_schema.names

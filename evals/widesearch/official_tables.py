@@ -16,6 +16,7 @@ import re
 from typing import TYPE_CHECKING
 
 from ...errors import ConfigError
+from ...extras import import_extra
 from .tables import Table
 from .tasks import norm_column
 
@@ -57,13 +58,7 @@ def official_response_table(response: str) -> Table | None:
 
 def require_pandas() -> None:
     """Raises ConfigError: pandas 2 is not installed."""
-    try:
-        import pandas
-    except ImportError as error:
-        raise ConfigError(
-            "the official scorer reads tables with pandas, which is not installed",
-            remedy="pip install 'leadline[widesearch]'",
-        ) from error
+    pandas = import_extra("pandas", extra="widesearch", purpose="the official scorer")
     if not pandas.__version__.startswith("2."):
         raise ConfigError(
             f"pandas {pandas.__version__} types cells unlike the pandas 2 of the official scorer",

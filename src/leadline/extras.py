@@ -8,8 +8,8 @@ from types import ModuleType
 from .errors import MissingExtra
 
 
-def import_extra(module: str, *, extra: str, purpose: str) -> ModuleType:
-    """Import ``module``, which ``extra`` brings.
+def import_extra(module: str, *, extra: str, purpose: str, otherwise: str = "") -> ModuleType:
+    """Import ``module``, which ``extra`` brings; ``otherwise`` says how to do without.
 
     Raises:
         MissingExtra: it is not installed; the message says for what ``purpose`` it is needed.
@@ -21,5 +21,5 @@ def import_extra(module: str, *, extra: str, purpose: str) -> ModuleType:
             raise
         raise MissingExtra(
             f"{purpose} needs the package {module.partition('.')[0]}, which is not installed",
-            remedy=f"pip install 'leadline[{extra}]'",
+            remedy=f"pip install 'leadline[{extra}]'" + (f", or {otherwise}" if otherwise else ""),
         ) from error
