@@ -8,7 +8,6 @@ fetching anything from elsewhere.
 
 from __future__ import annotations
 
-import ipaddress
 import shlex
 import sys
 from collections.abc import Awaitable, Callable
@@ -16,6 +15,8 @@ from urllib.parse import urlsplit
 
 from aiohttp import web
 from textual_serve.server import Server
+
+from ..loopback import is_loopback
 
 Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
 
@@ -26,14 +27,6 @@ _POLICY = (
     "img-src 'self' data:; font-src 'self' data:; connect-src 'self' {socket}; "
     "base-uri 'none'; form-action 'none'; frame-ancestors 'none'"
 )
-
-
-def is_loopback(host: str) -> bool:
-    """Whether only this machine reaches ``host``."""
-    try:
-        return host == "localhost" or ipaddress.ip_address(host.strip("[]")).is_loopback
-    except ValueError:
-        return False
 
 
 class ApplicationServer(Server):

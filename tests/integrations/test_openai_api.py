@@ -16,7 +16,8 @@ import uvicorn
 from leadline import AsyncLeadline, Cancellation, Report
 from leadline.cancellation import unless_cancelled
 from leadline.errors import ConfigError
-from leadline.integrations.openai_api import build_app, is_loopback
+from leadline.integrations.openai_api import build_app
+from leadline.loopback import is_loopback
 from leadline.runtime.engine import Generation, GenerationRequest, TextDelta
 from own_engine import QUESTION, RuleEngine
 

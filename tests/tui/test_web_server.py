@@ -6,7 +6,8 @@ from aiohttp.test_utils import TestClient, TestServer
 
 from leadline.cli.exit_codes import ExitCode
 from leadline.cli.main import run
-from leadline.tui.web_server import ApplicationServer, is_loopback
+from leadline.loopback import is_loopback
+from leadline.tui.web_server import ApplicationServer
 
 
 @pytest.fixture

@@ -5,6 +5,8 @@ from __future__ import annotations
 import click
 
 from ..errors import ConfigError
+from ..extras import import_extra
+from ..loopback import is_loopback
 from .terminal import warn
 
 
@@ -24,13 +26,8 @@ def serve(host: str, port: int, public_url: str | None, allow_remote: bool) -> N
 
     Each visitor gets a process that acts as you, with your files and your keys.
     """
-    try:
-        from ..tui.web_server import ApplicationServer, is_loopback
-    except ImportError as error:
-        raise ConfigError(
-            "the application is served by textual-serve, which is not installed",
-            remedy="pip install 'leadline[serve]'",
-        ) from error
+    import_extra("textual_serve", extra="serve", purpose="serving the application")
+    from ..tui.web_server import ApplicationServer
 
     if not is_loopback(host):
         danger = f"whoever reaches {host}:{port} acts as you, with your files and keys"

@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import asyncio
 import hmac
-import ipaddress
 import json
 from collections.abc import AsyncIterator, Coroutine
 from contextlib import asynccontextmanager
@@ -28,6 +27,7 @@ from ..errors import (
     ServiceError,
 )
 from ..extras import import_extra
+from ..loopback import is_loopback
 from ..sdk.async_client import AsyncLeadline
 from .openai_wire import MODEL_ID, ChatRequest, chunk, completion, finish_reason, url_citations
 
@@ -46,16 +46,6 @@ _STATUS: dict[type[LeadlineError], int] = {
     ModelError: 503,
     Cancelled: 499,
 }
-
-
-def is_loopback(host: str) -> bool:
-    """Whether only this machine can reach ``host``."""
-    if host == "localhost":
-        return True
-    try:
-        return ipaddress.ip_address(host.strip("[]")).is_loopback
-    except ValueError:
-        return False
 
 
 def build_app(lead: AsyncLeadline, *, host: str = "127.0.0.1", key: str | None = None) -> Starlette:
