@@ -9,6 +9,13 @@ import click
 
 from ..cancellation import Cancellation
 from .exit_codes import ExitCode
+from .research_options import (
+    corpus_option,
+    model_option,
+    quiet_option,
+    reader_option,
+    seconds_option,
+)
 from .running import run_async
 from .terminal import note, progress_bars, warn
 
@@ -35,18 +42,12 @@ _PROBLEMS_SHOWN = 20
     show_default=True,
     help="Tasks at a time; more than one pays with an endpoint or a GPU.",
 )
-@click.option(
-    "--corpus",
-    "corpora",
-    multiple=True,
-    metavar="NAME|DIR",
-    help="Search this corpus, or index and search this folder. Repeatable.",
-)
+@corpus_option
 @click.option("--web", is_flag=True, help="Search the web as well as the corpora.")
-@click.option("--seconds", type=click.FloatRange(min=0, min_open=True), help="Budget of a task.")
-@click.option("-m", "--model", help="Model that plans and writes: an id, or a GGUF file.")
-@click.option("--reader", help='Model that reads: an id, or "none".')
-@click.option("-q", "--quiet", is_flag=True, help="Say nothing on stderr but warnings and errors.")
+@seconds_option("Budget of a task.")
+@model_option
+@reader_option
+@quiet_option
 def batch(
     tasks: Path,
     output: Path,

@@ -20,7 +20,7 @@ from .eval_options import (
     seed_option,
     sets_option,
 )
-from .eval_result import evaluation_result, show_result
+from .eval_result import evaluation_result, show_result, trials_so_far
 from .running import run_async
 from .terminal import note, progress_bars, warn
 
@@ -74,7 +74,6 @@ def _hop(
     from ..evals import hop, machine, scores
     from ..evals.hop_methods import BASELINES, effort_of
     from ..evals.hop_questions import load_sets
-    from ..evals.trials import FinishedTrials
     from ..locations import locations
     from ..settings import load_settings
 
@@ -95,11 +94,8 @@ def _hop(
             "methods": methods,
             **settings.model_dump(mode="json", exclude={"endpoint_key"}),
         }
-        finished = FinishedTrials.of_run("hop", digest, used)
-        if fresh:
-            finished.forget()
-        if resumed := len(finished):
-            note(f"{resumed} answers were measured before; --fresh measures them again")
+        finished = trials_so_far("hop", digest, used, fresh=fresh)
+        resumed = len(finished)
         with progress_bars() as progress:
             folder = locations().cache / "evals" / "hop"
             bench = hop.HopBench(settings, folder, cancel=cancel, progress=progress, warn=warn)

@@ -21,9 +21,9 @@ from .eval_options import (
     seed_option,
     sets_option,
 )
-from .eval_result import evaluation_result, show_result
+from .eval_result import evaluation_result, show_result, trials_so_far
 from .running import run_async
-from .terminal import note, progress_bars, warn
+from .terminal import progress_bars, warn
 
 if TYPE_CHECKING:
     from ..evals.trials import Evaluation, FinishedTrials
@@ -234,7 +234,7 @@ def _measure_reading(data: Path, load: Load, **shared: Unpack[_Shared]) -> None:
     from ..evals import machine, scores
     from ..evals.bench import Bench
     from ..evals.methods import check_methods
-    from ..evals.trials import FinishedTrials, run_trials
+    from ..evals.trials import run_trials
     from ..settings import load_settings
 
     methods = shared["methods"]
@@ -248,11 +248,8 @@ def _measure_reading(data: Path, load: Load, **shared: Unpack[_Shared]) -> None:
             evaluation = await load(settings, cancel, progress)
             digest = await asyncio.to_thread(machine.digest_of_folders, evaluation.folders)
             chosen = {**evaluation.settings, "methods": methods, **read_with}
-            finished = FinishedTrials.of_run(evaluation.name, digest, chosen)
-            if shared["fresh"]:
-                finished.forget()
-            if resumed := len(finished):
-                note(f"{resumed} answers were measured before; --fresh measures them again")
+            finished = trials_so_far(evaluation.name, digest, chosen, fresh=shared["fresh"])
+            resumed = len(finished)
             bench = Bench(settings, cancel=cancel, progress=progress, warn=warn)
             found = await run_trials(evaluation, methods, finished, bench)
         result = evaluation_result(

@@ -7,10 +7,25 @@ from collections.abc import Mapping, Sequence
 from dataclasses import asdict
 from typing import TYPE_CHECKING, Any
 
-from .terminal import stdout_console, write_json
+from .terminal import note, stdout_console, write_json
 
 if TYPE_CHECKING:
     from ..evals.rows import Row
+    from ..evals.trials import FinishedTrials
+
+
+def trials_so_far(
+    name: str, digest: str, settings: Mapping[str, object], *, fresh: bool
+) -> FinishedTrials:
+    """What an interrupted run of the same evaluation finished, said as a note; none if ``fresh``."""
+    from ..evals.trials import FinishedTrials
+
+    finished = FinishedTrials.of_run(name, digest, settings)
+    if fresh:
+        finished.forget()
+    if len(finished):
+        note(f"{len(finished)} answers were measured before; --fresh measures them again")
+    return finished
 
 
 def evaluation_result(

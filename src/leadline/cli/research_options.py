@@ -1,4 +1,4 @@
-"""The options that every command that researches has."""
+"""The options that commands which research have in common."""
 
 from __future__ import annotations
 
@@ -9,31 +9,42 @@ import click
 
 F = TypeVar("F", bound=Callable[..., Any])
 
+corpus_option = click.option(
+    "--corpus",
+    "corpora",
+    multiple=True,
+    metavar="NAME|DIR",
+    help="Search this corpus, or index and search this folder. Repeatable.",
+)
+model_option = click.option(
+    "-m", "--model", help="Model that plans and writes: an id, or a GGUF file."
+)
+reader_option = click.option("--reader", help='Model that reads: an id, or "none".')
+quiet_option = click.option(
+    "-q", "--quiet", is_flag=True, help="Say nothing on stderr but warnings and errors."
+)
+
+
+def seconds_option(help: str) -> Callable[[F], F]:
+    """``--seconds``, said to be what ``help`` says."""
+    return click.option("--seconds", type=click.FloatRange(min=0, min_open=True), help=help)
+
+
 _OPTIONS = (
-    click.option(
-        "--corpus",
-        "corpora",
-        multiple=True,
-        metavar="NAME|DIR",
-        help="Search this corpus, or index and search this folder. Repeatable.",
-    ),
+    corpus_option,
     click.option("--no-web", is_flag=True, help="Do not search the web."),
     click.option("--web", is_flag=True, help="Search the web as well as the corpora."),
     click.option("--json", "as_json", is_flag=True, help="Print the report as one JSON object."),
     click.option("--jsonl", "as_jsonl", is_flag=True, help="Print every event as a line of JSON."),
-    click.option(
-        "--seconds", type=click.FloatRange(min=0, min_open=True), help="Wall-clock budget."
-    ),
-    click.option("-m", "--model", help="Model that plans and writes: an id, or a GGUF file."),
-    click.option("--reader", help='Model that reads: an id, or "none".'),
-    click.option(
-        "-q", "--quiet", is_flag=True, help="Say nothing on stderr but warnings and errors."
-    ),
+    seconds_option("Wall-clock budget."),
+    model_option,
+    reader_option,
+    quiet_option,
 )
 
 
 def research_options(command: F) -> F:
-    """Add them to ``command``."""
+    """Add those that every such command at a terminal has."""
     for option in reversed(_OPTIONS):
         command = option(command)
     return command

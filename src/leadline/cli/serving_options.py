@@ -7,23 +7,19 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 import click
 
+from .research_options import corpus_option, model_option, reader_option, seconds_option
+
 if TYPE_CHECKING:
     from ..sdk.async_client import AsyncLeadline
 
 F = TypeVar("F", bound=Callable[..., Any])
 
 _OPTIONS = (
-    click.option(
-        "--corpus",
-        "corpora",
-        multiple=True,
-        metavar="NAME|DIR",
-        help="Search this corpus, or index and search this folder. Repeatable.",
-    ),
+    corpus_option,
     click.option("--web/--no-web", default=None, help="Search the web, or do not."),
-    click.option("--seconds", type=click.FloatRange(min=0, min_open=True), help="Budget of a run."),
-    click.option("-m", "--model", help="Model that plans and writes: an id, or a GGUF file."),
-    click.option("--reader", help='Model that reads: an id, or "none".'),
+    seconds_option("Budget of a run."),
+    model_option,
+    reader_option,
     click.option("--log-json", is_flag=True, help="Log runs on stderr as lines of JSON."),
 )
 
