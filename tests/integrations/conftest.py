@@ -7,21 +7,11 @@ from pathlib import Path
 import pytest
 
 from leadline import AsyncLeadline
-from own_engine import DOCUMENTS, RuleEngine
+from own_engine import RuleEngine
 
+from ..programmes import documents, no_embedder
 
-@pytest.fixture(autouse=True)
-def no_embedder(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setenv("LEADLINE_EMBEDDER", "none")
-
-
-@pytest.fixture
-def documents(tmp_path: Path) -> Path:
-    folder = tmp_path / "documents"
-    folder.mkdir()
-    for name, text in DOCUMENTS.items():
-        (folder / name).write_text(text)
-    return folder
+__all__ = ["documents", "no_embedder"]
 
 
 @pytest.fixture

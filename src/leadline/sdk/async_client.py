@@ -265,7 +265,7 @@ class AsyncLeadline:
                 *(source.find(query, limit=limit, cancel=stop) for source in researcher.sources)
             )
             for warning in (warning for each in found for warning in each.warnings):
-                log_event(Warned(message=warning))
+                _warn(warning)
             return fuse([each.pages for each in found], limit=limit)
 
         return await self._supervised(work, cancel)
