@@ -19,8 +19,8 @@ import pytest
 from leadline.cli.main import leadline
 from leadline.settings import Settings
 
+from ..willing_endpoint import willing_endpoint
 from .code_blocks import ROOT, CodeBlock, code_blocks, pages
-from .willing_endpoint import willing_endpoint
 
 REASONS = frozenset(
     [

@@ -3,14 +3,10 @@
 from __future__ import annotations
 
 import asyncio
-import contextlib
-import json
 import os
 import socket
 import sys
-import threading
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 
 import pytest
@@ -19,55 +15,19 @@ from leadline.agent.run_store import RunStore
 from leadline.locations import locations
 from leadline.storage import write_atomically
 
-from ..agent.conftest import ENOUGH, SUPPORTED, answer, plan, written
+from ..willing_endpoint import willing_endpoint
 from .browser import Tab, opened_tab
 
 pytestmark = pytest.mark.slow
 
 PATIENCE_SECONDS = 240.0
 _DRAWING_SECONDS = 6.0
-_REPLIES = {
-    "sub_questions": plan("lookup", "When was the harbour of Port Alder opened?"),
-    "passages": answer(("The harbour was opened in 1902.", [1])),
-    "notes": written(("The harbour of Port Alder was opened in 1902.", [1])),
-    "enough": ENOUGH,
-}
-"""What the model says, by a field of the schema that it is asked to fill."""
-
-
-class _Model(BaseHTTPRequestHandler):
-    def do_GET(self) -> None:
-        self._send("application/json", json.dumps({"data": [{"id": "served"}]}))
-
-    def do_POST(self) -> None:
-        asked = self.rfile.read(int(self.headers.get("Content-Length", 0))).decode()
-        _, asks_for_object, schema = asked.partition('"response_format"')
-        reply = SUPPORTED  # what is asked without a schema is whether a passage says something
-        if asks_for_object:
-            reply = next((r for field, r in _REPLIES.items() if f'"{field}"' in schema), "{}")
-        delta = {"choices": [{"index": 0, "delta": {"content": reply}, "finish_reason": "stop"}]}
-        self._send("text/event-stream", f"data: {json.dumps(delta)}\n\ndata: [DONE]\n\n")
-
-    def _send(self, kind: str, body: str) -> None:
-        self.send_response(200)
-        self.send_header("Content-Type", kind)
-        self.send_header("Content-Length", str(len(body.encode())))
-        self.end_headers()
-        with contextlib.suppress(BrokenPipeError):
-            self.wfile.write(body.encode())
-
-    def log_message(self, format: str, *args: object) -> None:
-        """Keep stderr for failures."""
 
 
 @pytest.fixture
 def model() -> Iterator[str]:
-    server = ThreadingHTTPServer(("127.0.0.1", 0), _Model)
-    thread = threading.Thread(target=server.serve_forever, args=(0.02,), daemon=True)
-    thread.start()
-    yield f"http://127.0.0.1:{server.server_port}/v1"
-    server.shutdown()
-    server.server_close()
+    with willing_endpoint() as url:
+        yield url
 
 
 @pytest.fixture
@@ -108,7 +68,7 @@ async def _answers(port: int) -> bool:
 async def test_a_question_is_asked_in_a_browser(address: str, tmp_path: Path) -> None:
     folder = tmp_path / "documents"
     folder.mkdir()
-    (folder / "harbour.md").write_text("# Harbour\n\nThe harbour of Port Alder opened in 1902.\n")
+    (folder / "harbour.md").write_text("The harbour of Port Alder opened in 1902.\n")
     async with (
         asyncio.timeout(PATIENCE_SECONDS),
         opened_tab(address, tmp_path / "profile") as tab,
@@ -135,6 +95,7 @@ async def test_a_question_is_asked_in_a_browser(address: str, tmp_path: Path) ->
     assert report is not None
     assert report.status == "complete"
     assert "1902" in report.markdown
+    assert "1902" in report.claims[0].text
     assert "The harbour of Port Alder opened in 1902." in report.claims[0].citations[0].quote
 
 

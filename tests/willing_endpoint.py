@@ -1,7 +1,7 @@
 """An endpoint that answers every request with an object of the schema asked for.
 
 It says yes to what is asked, names the first passage, and copies that passage's first sentence: so
-the commands of the documentation run without a model, and end as they would with a good one.
+research runs without a model, and ends as it would with a good one.
 """
 
 from __future__ import annotations
