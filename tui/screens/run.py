@@ -22,6 +22,8 @@ from ..widgets.findings import Findings
 from ..widgets.log import LogView
 from ..widgets.plan import PlanTree
 from ..widgets.report_view import ReportView
+from ..widgets.rows import RowList
+from ..widgets.rows import RowList
 from ..widgets.run_header import RunHeader
 from ..widgets.table_grid import TableGrid
 from .dialogs import BudgetDialog, ClarifyDialog, MessageDialog, TextDialog
@@ -63,7 +65,7 @@ class RunScreen(Screen[None]):
     def __init__(self, run: OpenRun) -> None:
         super().__init__()
         self.run = run
-        self._drawn = -1
+        self._drawn: tuple[int, ...] = ()
         self._ticks = 0
         self._refusals_told = run.view.refusals
         self._was_under_way = run.under_way
@@ -103,12 +105,17 @@ class RunScreen(Screen[None]):
     def on_resize(self) -> None:
         self.call_after_refresh(self._draw)
 
+    @on(RowList.WidthChanged)
+    def _width_changed(self) -> None:
+        # A list in a tab is laid out after the tab is chosen, and is drawn before that.
+        self._draw()
+
     def _tick(self) -> None:
         if self.app.screen is not self:
             return
         self._ticks += 1
         self._raise_questions()
-        if self.run.view.applied != self._drawn:
+        if self._to_draw() != self._drawn:
             self._draw()
         elif self._ticks % _CLOCK_REFRESHES == 0:
             self._draw_clocks()
@@ -118,6 +125,10 @@ class RunScreen(Screen[None]):
             self.refresh_bindings()
             if self.run.problem is not None and not self.run.under_way:
                 show_problem(self.app, self.run.problem)
+
+    def _to_draw(self) -> tuple[int, ...]:
+        """How far the run is, and how wide its lists are: one in a tab is drawn before it is laid out."""
+        return self.run.view.applied, *(rows.row_width for rows in self.query(RowList))
 
     def _draw(self) -> None:
         """Draw what is in view of the run as it stands."""
@@ -132,8 +143,8 @@ class RunScreen(Screen[None]):
                 self.query_one(ReportView).update(view)
             case _:
                 self.query_one(LogView).update(view)
-        if view.applied != self._drawn:
-            self._drawn = view.applied
+        if (to_draw := self._to_draw()) != self._drawn:
+            self._drawn = to_draw
             self.refresh_bindings()
         if view.report is not None and not self._report_seen:
             self._report_seen = True

@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from textual.content import Content
+from textual.message import Message
 from textual.widgets import OptionList
 from textual.widgets.option_list import Option
 
@@ -29,14 +30,20 @@ class Row:
 class RowList(OptionList, inherit_bindings=True):
     """Keeps the highlight and the scrolled place when its rows are drawn anew."""
 
+    class WidthChanged(Message):
+        """Rows broken to the width of before have to be broken again."""
+
     def __init__(self, *, id: str | None = None) -> None:
         super().__init__(id=id, markup=False, compact=True)
         self._shown: list[Row] = []
+        self._laid_out_width = 0
 
     @property
     def row_width(self) -> int:
-        """Cells of a line of a row."""
-        return max(self.scrollable_content_region.width, 20)
+        """Cells of a line of a row; 20 at least, also before the list is laid out."""
+        # Textual's regions are not asked: that takes the events away which tell of a new layout.
+        taken = self.styles.gutter.width + self.scrollbar_gutter.width
+        return max(self.outer_size.width - taken, 20)
 
     @property
     def chosen_id(self) -> str | None:
@@ -67,6 +74,11 @@ class RowList(OptionList, inherit_bindings=True):
             if index is not None and rows:
                 self.highlighted = min(index, len(rows) - 1)
         self.scroll_to(y=scrolled, animate=False)
+
+    def on_resize(self) -> None:
+        if self.row_width != self._laid_out_width:
+            self._laid_out_width = self.row_width
+            self.post_message(self.WidthChanged())
 
     def on_focus(self) -> None:
         if self.highlighted is None:
