@@ -53,7 +53,7 @@ def copied(short: str, sources: Sequence[str]) -> str:
     Small models change case and accents when they copy; the source's own letters are given.
     Yes and no need no source. Words that stand apart in a source keep the model's order.
     """
-    wanted = " ".join(short.split()).strip(_EDGES)
+    wanted = _bare(short)
     if fold(wanted) in _NOTHING or len(wanted) > SHORT_CHARACTERS:
         return ""
     if (plain := _YES_NO.get(fold(wanted))) is not None:
@@ -116,6 +116,15 @@ def vote(answers: Sequence[str]) -> Vote | None:
     forms = [normalised(answer) for answer in winners]
     commonest = max(range(len(forms)), key=lambda place: (forms.count(forms[place]), -place))
     return Vote(winners[commonest], len(winners) / len(answers))
+
+
+def _bare(short: str) -> str:
+    """``short`` without what stands around it; a bracket that was opened inside it is closed."""
+    wanted = " ".join(short.split()).strip(_EDGES)
+    for opening, closing in ("()", "[]"):
+        if wanted.count(opening) > wanted.count(closing):
+            wanted += closing
+    return wanted
 
 
 def _pattern(words: str) -> str:

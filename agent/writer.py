@@ -140,10 +140,10 @@ async def write(
     sources = [graph.question]
     for claim in claims:
         sources += [claim.text, *(citation.quote for citation in claim.citations)]
-    answer = copied(draft.short, sources) or found.findings.answer
+    # A chain's end was answered from the words of pages, what the writer says from notes on them.
     findings = Findings(
-        answer=answer,
-        agreement=found.findings.agreement if answer == found.findings.answer else None,
+        answer=found.findings.answer or copied(draft.short, sources),
+        agreement=found.findings.agreement,
         dropped_citations=found.findings.dropped_citations + dropped,
     )
     return Written(tuple(claims), findings)

@@ -36,14 +36,14 @@ def plan(kind: str, *questions: str, needs: dict[int, list[int]] | None = None) 
     return json.dumps({"kind": kind, "sub_questions": proposals})
 
 
-def answer(*statements: tuple[str, list[int]], found: bool = True) -> str:
+def answer(*statements: tuple[str, list[int]], found: bool = True, short: str = "") -> str:
     listed = [{"text": text, "passages": passages} for text, passages in statements]
-    return json.dumps({"found": found, "statements": listed})
+    return json.dumps({"found": found, "statements": listed, "short": short})
 
 
-def written(*statements: tuple[str, list[int]]) -> str:
+def written(*statements: tuple[str, list[int]], short: str = "") -> str:
     listed = [{"text": text, "notes": notes} for text, notes in statements]
-    return json.dumps({"statements": listed})
+    return json.dumps({"statements": listed, "short": short})
 
 
 SUPPORTED = "yes"

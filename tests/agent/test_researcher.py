@@ -104,6 +104,31 @@ async def test_a_child_starts_after_its_parent_and_knows_its_answer(
     }
 
 
+async def test_the_short_answer_is_what_the_end_of_a_chain_found(
+    researcher_with: MakeResearcher,
+) -> None:
+    engine = ScriptedEngine(
+        [
+            plan("multi-hop", "Who is the mayor of Port Alder?", "Where was #1 born?"),
+            answer(("The mayor is Ines Varga.", [1]), short="Ines Varga"),
+            lambda request: answer(
+                ("Ines Varga was born in Szeged.", [number_of("born in Szeged", request)]),
+                short="Szeged",
+            ),
+            ENOUGH,
+            written(
+                ("The mayor, Ines Varga, was born in Szeged.", [1, 2]),
+                short="Ines Varga was born in Szeged in 1971",
+            ),
+            SUPPORTED,
+        ]
+    )
+    report = await researcher_with(engine).run(
+        "Who is the mayor of Port Alder and where was that person born?"
+    )
+    assert report.answer == "Szeged"
+
+
 async def test_a_citation_that_does_not_exist_is_dropped_and_counted(
     researcher_with: MakeResearcher,
 ) -> None:

@@ -44,6 +44,7 @@ def test_a_short_answer_is_copied_as_its_source_has_it() -> None:
     assert copied("Paul Smith", sources) == ""
     assert copied("Not found", sources) == ""
     assert copied("YES", sources) == "yes"
+    assert copied("(Mercury (planet)).", ["the name of Mercury (planet)"]) == "Mercury (planet)"
 
 
 @given(st.text(), st.lists(st.text(), max_size=3))

@@ -9,6 +9,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
+from textual.widgets import TabbedContent
 
 from leadline.settings import load_settings
 from leadline.tui.app import LeadlineApp
@@ -43,6 +44,8 @@ async def test_keys_are_answered_while_a_real_model_reads_and_writes(
         beat.cancel()
         assert run.problem is None
         assert run.view.report is not None
+        await until(pilot, lambda: app.screen.query_one(TabbedContent).active == "report")
+        await pilot.pause(0.5)
         print(screen_text(app))
     delays.sort()
     p99 = delays[int(len(delays) * 0.99)]
