@@ -23,7 +23,6 @@ from ..widgets.log import LogView
 from ..widgets.plan import PlanTree
 from ..widgets.report_view import ReportView
 from ..widgets.rows import RowList
-from ..widgets.rows import RowList
 from ..widgets.run_header import RunHeader
 from ..widgets.table_grid import TableGrid
 from .dialogs import BudgetDialog, ClarifyDialog, MessageDialog, TextDialog
@@ -104,11 +103,6 @@ class RunScreen(Screen[None]):
 
     def on_resize(self) -> None:
         self.call_after_refresh(self._draw)
-
-    @on(RowList.WidthChanged)
-    def _width_changed(self) -> None:
-        # A list in a tab is laid out after the tab is chosen, and is drawn before that.
-        self._draw()
 
     def _tick(self) -> None:
         if self.app.screen is not self:

@@ -6,7 +6,6 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from textual.content import Content
-from textual.message import Message
 from textual.widgets import OptionList
 from textual.widgets.option_list import Option
 
@@ -30,13 +29,9 @@ class Row:
 class RowList(OptionList, inherit_bindings=True):
     """Keeps the highlight and the scrolled place when its rows are drawn anew."""
 
-    class WidthChanged(Message):
-        """Rows broken to the width of before have to be broken again."""
-
     def __init__(self, *, id: str | None = None) -> None:
         super().__init__(id=id, markup=False, compact=True)
         self._shown: list[Row] = []
-        self._laid_out_width = 0
 
     @property
     def row_width(self) -> int:
@@ -74,11 +69,6 @@ class RowList(OptionList, inherit_bindings=True):
             if index is not None and rows:
                 self.highlighted = min(index, len(rows) - 1)
         self.scroll_to(y=scrolled, animate=False)
-
-    def on_resize(self) -> None:
-        if self.row_width != self._laid_out_width:
-            self._laid_out_width = self.row_width
-            self.post_message(self.WidthChanged())
 
     def on_focus(self) -> None:
         if self.highlighted is None:
