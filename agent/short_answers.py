@@ -119,12 +119,12 @@ def vote(answers: Sequence[str]) -> Vote | None:
 
 
 def _bare(short: str) -> str:
-    """``short`` without what stands around it; a bracket that was opened inside it is closed."""
-    wanted = " ".join(short.split()).strip(_EDGES)
-    for opening, closing in ("()", "[]"):
-        if wanted.count(opening) > wanted.count(closing):
-            wanted += closing
-    return wanted
+    """``short`` without what stands around it, save the bracket that closes one inside it."""
+    words = " ".join(short.split())
+    wanted = words.strip(_EDGES)
+    after = words[words.index(wanted) + len(wanted) :][:1]
+    opening = {")": "(", "]": "["}.get(after)
+    return wanted + after if opening and wanted.count(opening) > wanted.count(after) else wanted
 
 
 def _pattern(words: str) -> str:

@@ -81,6 +81,8 @@ class Effort:
     """Let what paid in earlier runs choose the strategies of a round, where more are on."""
     flag_foreign_terms: bool = True
     """Weigh down or drop rewrites with words that neither the question nor anything found has."""
+    bare_answer: bool = True
+    """Ask for the bare name or value where a report has none; costs a short model call."""
     votes: int = 0
     """Short answers that are sampled to vote on the answer of a sub-question; 0 for none."""
     verification: Verification = "entailment"

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from ..errors import Cancelled, OutputInvalid, PromptTooLong
 from ..evidence import Citation
+from .bare_answer import bare_answer, is_bare
 from .events import ClaimDrafted, ClaimVerified, ContradictionFound, Warned
 from .report import Claim, Contradiction, Findings
 from .research_graph import ResearchGraph
@@ -26,12 +27,31 @@ class Checked:
 
 
 async def written_up(graph: ResearchGraph, box: Toolbox) -> Written:
-    """The report's statements; the searchers' own where the model writes none that can be used.
+    """The report's statements, and its short answer where the question asks for one.
 
     Raises:
         Cancelled: the user stopped the run.
         ModelError, EndpointError: as the engine raises them.
     """
+    written = await _statements(graph, box)
+    if not box.effort.bare_answer or is_bare(written.findings.answer):
+        return written
+    try:
+        short = await bare_answer(graph.question, written.claims, box.engine, cancel=box.deadline)
+    except PromptTooLong as error:
+        box.emit(Warned(message=f"{error}; no short answer is given"))
+        return written
+    except Cancelled:
+        box.cancel.check()
+        return written
+    if not short:
+        return written
+    findings = written.findings.model_copy(update={"answer": short, "agreement": None})
+    return replace(written, findings=findings)
+
+
+async def _statements(graph: ResearchGraph, box: Toolbox) -> Written:
+    """The writer's statements; the searchers' own where it writes none that can be used."""
     try:
         return await write(
             graph,

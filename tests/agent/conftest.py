@@ -85,7 +85,7 @@ def researcher_with(
             sources=[CorpusSource(corpus)],
             pages=store,
             runs=runs,
-            effort=Effort(growth_rounds=1),
+            effort=Effort(growth_rounds=1, bare_answer=False),
         )
 
     return make

@@ -54,7 +54,7 @@ def ask(corpus: Corpus, store: PageStore, runs: RunStore) -> Run:
             sources=[CorpusSource(corpus)],
             pages=store,
             runs=runs,
-            effort=replace(Effort(growth_rounds=0), **effort),  # type: ignore[arg-type]
+            effort=replace(Effort(growth_rounds=0, bare_answer=False), **effort),  # type: ignore[arg-type]
         )
         report = await researcher.run(question, on_event=events.append)
         return report, events, engine
