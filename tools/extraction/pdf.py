@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import re
 import threading
+from collections.abc import Iterator, Sequence
 from datetime import date
+from itertools import pairwise
 
 import pypdfium2
 from pypdfium2 import raw as pdfium
@@ -12,12 +14,17 @@ from pypdfium2 import raw as pdfium
 from ...errors import ExtractionError
 from .dates import plausible
 from .document import Extracted, language_of, normalised, one_line
+from .pdf_layout import Line, lines_of
+from .pdf_tables import LEAST_ROWS, tables_among
 
 _PDFIUM = threading.Lock()
 """PDFium must not be called from two threads at once."""
 
-_HYPHEN_AT_LINE_END = "\x02"
-"""PDFium's mark where it joined a word that a line end had parted."""
+_HYPHENS_AT_LINE_END = "\x02\ufffe"
+"""PDFium's marks where it joined a word that a line end had parted."""
+_Unit = tuple[str, list[int]]
+_AHEAD = 20
+"""Lines to look through for the next that both of PDFium's ways of writing a sheet share."""
 
 
 def extract_pdf(data: bytes, *, name: str) -> Extracted:
@@ -77,13 +84,93 @@ def _sheet_text(document: pypdfium2.PdfDocument, number: int, name: str) -> str:
         page = document[number]
         text_page = page.get_textpage()
         try:
-            text: str = text_page.get_text_bounded()
+            text = _with_tables(text_page.get_text_bounded(), text_page)
         finally:
             text_page.close()
             page.close()
     except pypdfium2.PdfiumError as error:
         raise _broken(f"{name}, sheet {number + 1}") from error
-    return normalised(text.replace(_HYPHEN_AT_LINE_END, "-"))
+    return normalised(text)
+
+
+def _with_tables(text: str, text_page: pypdfium2.PdfTextPage) -> str:
+    """``text``, its tables as rows between bars; the words outside of them stay as they are."""
+    # A lone line feed is a character of the sheet's text: PDFium ends lines with two characters.
+    written = [line.replace("\n", " ") for line in _readable(text).split("\r\n")]
+    if len(written) < LEAST_ROWS:
+        return "\n".join(written)
+    lines = lines_of(text_page)
+    units = _units(written, lines)
+    unit_of = {place: number for number, (_, places) in enumerate(units) for place in places}
+    parts: list[str] = []
+    at = unit = 0
+    for taken, table in tables_among(lines):
+        numbers = [unit_of.get(place, -1) for place in taken]
+        if -1 in numbers or any(below - above > 1 for above, below in pairwise(numbers)):
+            continue  # parts of it lie off the sheet
+        parts += _between(units, lines, (unit, numbers[0]), (at, taken.start))
+        parts += ["", table, ""]
+        at, unit = taken.stop, numbers[-1]
+    parts += _between(units, lines, (unit, len(units) - 1), (at, len(lines)))
+    return "\n".join(parts)
+
+
+def _between(
+    units: Sequence[_Unit], lines: Sequence[Line], numbers: tuple[int, int], span: tuple[int, int]
+) -> Iterator[str]:
+    """What the units from ``numbers[0]`` to ``numbers[1]`` say, as far as it is in ``span``."""
+    for text, places in units[numbers[0] : numbers[1] + 1]:
+        inside = [place for place in places if span[0] <= place < span[1]]
+        if len(inside) == len(places):
+            yield text
+        else:
+            yield from (_readable(lines[place].text) for place in inside)
+
+
+def _units(written: Sequence[str], lines: Sequence[Line]) -> list[_Unit]:
+    """What is ``written``, and the places in ``lines``, which have the same order, of each.
+
+    Lines off the sheet are not written. PDFium writes cells on one level as one line or as several.
+    """
+    of_line: dict[int, list[int]] = {}
+    for place, line in enumerate(lines):
+        of_line.setdefault(line.number, []).append(place)
+    ahead = [
+        ("".join(_squeezed(lines[place].text) for place in places), places)
+        for places in of_line.values()
+    ]
+    units: list[_Unit] = []
+    at = 0
+    for text in written:
+        wanted = _squeezed(text)
+        near = range(at, min(at + _AHEAD, len(ahead))) if wanted else ()
+        ends = ((first, _end_of(wanted, ahead, first)) for first in near)
+        first, end = next((found for found in ends if found[1]), (0, 0))
+        places = [place for _, of in ahead[first:end] for place in of]
+        if end - first == 1 and len(places) > 1:  # it runs over several rows
+            text = "\n".join(_readable(lines[place].text) for place in places)
+        units.append((text, places))
+        at = end or at
+    return units
+
+
+def _end_of(wanted: str, ahead: Sequence[tuple[str, list[int]]], first: int) -> int:
+    """Behind which of ``ahead`` all of ``wanted`` is said, from ``first`` on; 0 if it is not."""
+    at, said = first, 0
+    while said < len(wanted) and at < len(ahead) and wanted.startswith(ahead[at][0], said):
+        said += len(ahead[at][0])
+        at += 1
+    return at if said == len(wanted) else 0
+
+
+def _readable(text: str) -> str:
+    for mark in _HYPHENS_AT_LINE_END:
+        text = text.replace(mark, "-")
+    return text
+
+
+def _squeezed(line: str) -> str:
+    return "".join(_readable(line).split())
 
 
 def _joined(sheets: list[str]) -> tuple[str, tuple[int, ...]]:
