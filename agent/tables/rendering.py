@@ -27,17 +27,17 @@ _SHOWN_NOTES = 30
 
 
 def markdown_table(table: WideTable) -> str:
-    """The table in its fence."""
+    """The table as Markdown has it."""
     names = table.table_schema.names
     lines = [_line(names), _line(["---"] * len(names))]
     for row in table.rows:
         lines.append(_line([shown(row[name].value) or MISSING for name in names]))
-    return "```markdown\n" + "\n".join(lines) + "\n```\n"
+    return "\n".join(lines) + "\n"
 
 
 def markdown_report(table: WideTable, *, remarks: tuple[str, ...] = ()) -> str:
     """The fenced table, and below it what is missing, what is in doubt, and the sources."""
-    parts = [markdown_table(table).rstrip(), *(f"*{remark}*" for remark in remarks)]
+    parts = [f"```markdown\n{markdown_table(table)}```", *(f"*{remark}*" for remark in remarks)]
     if lines := missing_cells(table):
         parts.append("## Missing\n\n" + _listed(lines))
     if lines := conflicts(table):

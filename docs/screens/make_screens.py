@@ -69,7 +69,10 @@ async def kept(app: LeadlineApp, run_id: str) -> None:
     async with app.run_test(size=SIZE) as pilot:
         app.open_run(app.runs.get(run_id).path.name)
         await _until(pilot, lambda: isinstance(app.screen, RunScreen))
-        await _draw_run(pilot)
+        if app.open_runs[-1].view.table is not None:
+            await _draw(pilot, "table")
+        else:
+            await _draw_run(pilot)
         await _draw_sessions(pilot)
 
 

@@ -8,7 +8,7 @@ from datetime import UTC, datetime
 import openpyxl
 import pytest
 
-from leadline.agent.tables.rendering import TableFormat, markdown_report, rendered
+from leadline.agent.tables.rendering import markdown_report, rendered
 from leadline.agent.tables.schema import Column, TableSchema
 from leadline.agent.tables.wide_table import CellReading, FoundRow, TableBuilder, WideTable
 from leadline.evidence import Citation, Page
@@ -76,11 +76,10 @@ def test_a_spreadsheet_has_numbers_and_texts_and_no_formula(table: WideTable) ->
     assert sheet["C2"].value is None
 
 
-@pytest.mark.parametrize("form", ["md"])
-def test_markdown_is_the_fence_alone(table: WideTable, form: TableFormat) -> None:
-    assert rendered(table, form).decode() == (
-        "```markdown\n| River | Length | Note |\n| --- | --- | --- |\n"
-        "| Elm | 1,094 | - |\n| =cmd() | - | <b>bold</b> |\n```\n"
+def test_a_markdown_file_is_the_table_alone(table: WideTable) -> None:
+    assert rendered(table, "md").decode() == (
+        "| River | Length | Note |\n| --- | --- | --- |\n"
+        "| Elm | 1,094 | - |\n| =cmd() | - | <b>bold</b> |\n"
     )
 
 
