@@ -102,7 +102,9 @@ async def _draw_run(pilot: Pilot[None]) -> None:
     tabs.active = "report"
     await _draw(pilot, "report")
     tabs.active = "findings"
-    pilot.app.screen.query_one(Findings).focus()
+    findings = pilot.app.screen.query_one(Findings)
+    findings.focus()
+    findings.highlighted = next(i for i, row in enumerate(findings.options) if row.id)
     await pilot.press("enter")  # the best quote
     await _until(pilot, lambda: isinstance(pilot.app.screen, PageScreen))
     await _draw(pilot, "evidence")

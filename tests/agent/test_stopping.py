@@ -91,9 +91,16 @@ def site() -> Iterator[WebSite]:
 
 
 def open_connections(site: WebSite) -> int:
-    """Connections to the site that their client has not closed."""
+    """Connections that their client has not closed while it waits for an answer of the site.
+
+    Those that are kept for a later request wait for nothing.
+    """
     rows = [line.split() for line in Path("/proc/net/tcp").read_text().splitlines()[1:]]
-    return sum(row[2].endswith(f":{site.port:04X}") and row[3] == _ESTABLISHED for row in rows)
+    waiting = {f":{port:04X}" for port in set(site.answering)}
+    return sum(
+        row[2].endswith(f":{site.port:04X}") and row[1][-5:] in waiting and row[3] == _ESTABLISHED
+        for row in rows
+    )
 
 
 @pytest.mark.parametrize("stage", ["searching", "fetching", "reading", *ASKED_FOR])
@@ -127,6 +134,7 @@ async def test_a_run_stops_at_every_stage(stage: str, site: WebSite, tmp_path: P
             await until(lambda: any(t.startswith("/buoy/") for t in site.requests), run)
         else:
             await until(stuck.is_set, run)
+        assert open_connections(site) or stage not in ("searching", "fetching")
         await stops(run, cancel)
         await until(lambda: open_connections(site) == 0 or stage not in ("searching", "fetching"))
 

@@ -2,15 +2,13 @@ from __future__ import annotations
 
 from textual.app import App, ComposeResult
 from textual.containers import Container
-from textual.content import Content
 
-from leadline.tui.widgets.rows import Row, RowList
+from leadline.tui.widgets.rows import RowList
 
 
 class Lists(App[None]):
     """One list, out of sight at first, as in a tab."""
 
-    AUTO_FOCUS = None
     CSS = "Container { padding: 0 3; display: none; } RowList { scrollbar-size-vertical: 1; }"
 
     def compose(self) -> ComposeResult:
@@ -26,17 +24,3 @@ async def test_a_list_knows_its_width_as_soon_as_it_is_laid_out() -> None:
         app.query_one(Container).display = True
         await pilot.pause()
         assert rows.row_width == rows.scrollable_content_region.width > 50
-
-
-async def test_a_list_that_gets_the_focus_begins_at_what_can_be_opened() -> None:
-    app = Lists()
-    async with app.run_test(size=(60, 10)) as pilot:
-        rows = app.query_one(RowList)
-        app.query_one(Container).display = True
-        rows.show(
-            [Row(Content("Quotes")), Row(Content("a quote"), "first"), Row(Content("b"), "b")]
-        )
-        await pilot.pause()
-        rows.focus()
-        await pilot.pause()
-        assert rows.chosen_id == "first"

@@ -48,7 +48,8 @@ class WebSite:
         self.not_modified = 0
         """How many requests were answered by 304."""
         self.most_at_once = 0
-        self._at_once = 0
+        self.answering: set[int] = set()
+        """Ports of the clients whose request is not answered to its end."""
         self._faults: dict[str, tuple[Fault, int | None]] = {}
         self._loop = asyncio.new_event_loop()
         self._ready = threading.Event()
@@ -141,8 +142,9 @@ class WebSite:
             headers = {name.lower(): value.strip() for name, _, value in pairs}
             self.requests.append(target)
             self.arrivals.append(time.monotonic())
-            self._at_once += 1
-            self.most_at_once = max(self.most_at_once, self._at_once)
+            client = writer.get_extra_info("peername")[1]
+            self.answering.add(client)
+            self.most_at_once = max(self.most_at_once, len(self.answering))
             try:
                 await asyncio.sleep(self.latency)
                 path = unquote(urlsplit(target).path)
@@ -153,7 +155,7 @@ class WebSite:
                 writer.write(self._answer(target, path, headers))
                 await writer.drain()
             finally:
-                self._at_once -= 1
+                self.answering.discard(client)
 
     def _fault_at(self, path: str) -> Fault | None:
         entry = self._faults.get(path) or self._faults.get(path.removesuffix("~"))

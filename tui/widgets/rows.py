@@ -71,7 +71,5 @@ class RowList(OptionList, inherit_bindings=True):
         self.scroll_to(y=scrolled, animate=False)
 
     def on_focus(self) -> None:
-        """Begin at the first row that can be opened."""
-        if self.highlighted is None and self._shown:
-            opening = (index for index, row in enumerate(self._shown) if row.id is not None)
-            self.highlighted = next(opening, 0)
+        if self.highlighted is None:
+            self.action_first()
