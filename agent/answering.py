@@ -21,6 +21,8 @@ from .research_graph import CitedClaim, SubAnswer
 from .short_answers import SHORT_CHARACTERS, copied, said_in, vote
 
 _ANSWER_TOKENS = 400
+_LEAST_SHARED = 0.5
+"""Of a question's words, in the sentence that answers it although the model says none does."""
 
 _NUMBER_MARK = re.compile(r"\[(\d+)\]")
 """A page's own footnote marks, which could pass for the number of a passage."""
@@ -87,8 +89,9 @@ async def answer_question(
     shown = {number for number, _ in fitted.kept}
     quotes = [item.span.quote for item in evidence]
     claims, dropped = _resolve(draft, shown, quotes)
-    if draft.found and not claims:
-        claims = _sentence_with(draft.short, question, shown, quotes)
+    if not claims:
+        least = 0.0 if draft.found else _LEAST_SHARED
+        claims = _sentence_with(draft.short, question, shown, quotes, least)
     if not claims:
         return SubAnswer(evidence=tuple(evidence), dropped_citations=dropped)
     sources = [quotes[number - 1] for number in sorted(shown)]
@@ -150,11 +153,12 @@ def _resolve(
 
 
 def _sentence_with(
-    short: str, question: str, shown: set[int], quotes: Sequence[str]
+    short: str, question: str, shown: set[int], quotes: Sequence[str], least: float
 ) -> tuple[CitedClaim, ...]:
     """The sentence of a passage that holds ``short`` and shares most with the question.
 
-    Small models give the bare answer and forget the statement; its source has the words for one.
+    Small models give the bare answer and forget the statement, or deny in the same breath that
+    there is one; its source has the words. None if no sentence shares ``least`` of the question.
     """
     found: list[tuple[float, CitedClaim]] = []
     for index in sorted(number - 1 for number in shown):
@@ -163,7 +167,8 @@ def _sentence_with(
             if copied(short, [sentence]) not in ("", "yes", "no"):
                 claim = CitedClaim(text=sentence, evidence=(index,))
                 found.append((coverage(question, sentence), claim))
-    return (max(found, key=lambda each: each[0])[1],) if found else ()
+    share, best = max(found, key=lambda each: each[0], default=(0.0, None))
+    return () if best is None or share < least else (best,)
 
 
 def _prompt(

@@ -120,6 +120,18 @@ async def test_a_bare_answer_is_stated_in_the_words_of_its_source(ask: Run) -> N
     assert report.answer == "1902"
 
 
+async def test_an_answer_that_the_model_gives_and_denies_is_stated_if_its_source_answers(
+    ask: Run,
+) -> None:
+    denied = json.dumps({"found": False, "statements": [], "short": "1902"})
+    report, _, _ = await ask("When was the harbour of Port Alder opened?", denied)
+    assert [claim.text for claim in report.claims] == [
+        "The harbour of Port Alder was opened in 1902."
+    ]
+    report, _, _ = await ask("When did the great fire destroy the old lighthouse?", denied, denied)
+    assert not report.claims
+
+
 async def test_a_rewrite_with_an_invented_year_is_said_and_not_searched(ask: Run) -> None:
     report, events, _ = await ask(
         "When was the harbour opened?", NOT_FOUND, '{"queries": ["harbour opened 1911"]}'
