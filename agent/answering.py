@@ -23,6 +23,7 @@ from .short_answers import SHORT_CHARACTERS, copied, said_in, vote
 _ANSWER_TOKENS = 400
 _LEAST_SHARED = 0.5
 """Of a question's words, in the sentence that answers it although the model says none does."""
+_SAMPLING_TEMPERATURE = 0.7
 
 _NUMBER_MARK = re.compile(r"\[(\d+)\]")
 """A page's own footnote marks, which could pass for the number of a passage."""
@@ -35,8 +36,6 @@ passages that say so. Keep names, numbers and technical terms exactly as the pas
 Say only what answers the question. In "short" give the bare name, number or date asked for, \
 copied from a passage; leave it empty if the question asks for no such thing. If the passages do \
 not hold the answer, set "found" to false and give no statements. Answer in JSON."""
-
-_SAMPLING_TEMPERATURE = 0.7
 
 
 class _Statement(BaseModel):

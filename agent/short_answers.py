@@ -53,7 +53,7 @@ def copied(short: str, sources: Sequence[str]) -> str:
     Small models change case and accents when they copy; the source's own letters are given.
     Yes and no need no source. Words that stand apart in a source keep the model's order.
     """
-    wanted = _bare(short)
+    wanted = _trimmed(short)
     if fold(wanted) in _NOTHING or len(wanted) > SHORT_CHARACTERS:
         return ""
     if (plain := _YES_NO.get(fold(wanted))) is not None:
@@ -118,7 +118,7 @@ def vote(answers: Sequence[str]) -> Vote | None:
     return Vote(winners[commonest], len(winners) / len(answers))
 
 
-def _bare(short: str) -> str:
+def _trimmed(short: str) -> str:
     """``short`` without what stands around it, save the bracket that closes one inside it."""
     words = " ".join(short.split())
     wanted = words.strip(_EDGES)

@@ -7,7 +7,7 @@ models and Markdown files write them so too (GitHub Flavored Markdown, §4.10).
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 
 from ..segmentation import Offsets
@@ -70,6 +70,21 @@ def markdown_tables(text: str) -> list[MarkdownTable]:
 def cell_text(text: str, cell: Offsets) -> str:
     """What a cell says: the bars in it without their backslashes."""
     return text[cell[0] : cell[1]].replace("\\|", "|")
+
+
+def escaped(text: str) -> str:
+    """``text`` as a cell has it: :func:`cell_text` takes the backslashes off again."""
+    return text.replace("|", "\\|")
+
+
+def markdown_row(cells: Iterable[str]) -> str:
+    """The line of a row; a bar in a cell has to be escaped before."""
+    return f"| {' | '.join(cells)} |"
+
+
+def delimiter_row(columns: int) -> str:
+    """The line between a header and the rows below it."""
+    return markdown_row(["---"] * columns)
 
 
 def _lines(text: str) -> Iterator[_Line]:

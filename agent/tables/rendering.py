@@ -15,6 +15,7 @@ from typing import Literal
 
 from ...evidence import Citation
 from ...extras import import_extra
+from ...tools.markdown_tables import delimiter_row, markdown_row
 from ...tools.quarantine import safe_markdown
 from .values import MISSING, shown
 from .wide_table import Cell, WideTable
@@ -29,9 +30,9 @@ _SHOWN_NOTES = 30
 def markdown_table(table: WideTable) -> str:
     """The table as Markdown has it."""
     names = table.table_schema.names
-    lines = [_line(names), _line(["---"] * len(names))]
+    lines = [markdown_row(names), delimiter_row(len(names))]
     for row in table.rows:
-        lines.append(_line([shown(row[name].value) or MISSING for name in names]))
+        lines.append(markdown_row(shown(row[name].value) or MISSING for name in names))
     return "\n".join(lines) + "\n"
 
 
@@ -123,10 +124,6 @@ def as_json(table: WideTable) -> dict[str, object]:
 
 def _cell_as_json(cell: Cell) -> dict[str, object] | None:
     return None if cell.missing else cell.model_dump(mode="json")
-
-
-def _line(cells: tuple[str, ...] | list[str]) -> str:
-    return "| " + " | ".join(cells) + " |"
 
 
 def _listed(lines: list[str]) -> str:

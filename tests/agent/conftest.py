@@ -75,17 +75,19 @@ def runs(tmp_path: Path) -> RunStore:
 
 
 @pytest.fixture
-def researcher_with(
-    corpus: Corpus, store: PageStore, runs: RunStore
-) -> Callable[[Engine], Researcher]:
-    def make(engine: Engine, runs: RunStore = runs) -> Researcher:
+def researcher_with(corpus: Corpus, store: PageStore, runs: RunStore) -> Callable[..., Researcher]:
+    def make(
+        engine: Engine,
+        runs: RunStore = runs,
+        effort: Effort = Effort(growth_rounds=1, bare_answer=False),  # noqa: B008 it is frozen
+    ) -> Researcher:
         return Researcher(
             engine=engine,
             reader=FirstStageReader(HybridRanker(None)),
             sources=[CorpusSource(corpus)],
             pages=store,
             runs=runs,
-            effort=Effort(growth_rounds=1, bare_answer=False),
+            effort=effort,
         )
 
     return make

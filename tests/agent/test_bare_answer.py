@@ -1,18 +1,15 @@
 from __future__ import annotations
 
+from collections.abc import Callable
+
 import pytest
 
 from leadline.agent.bare_answer import bare_answer, is_bare
-from leadline.agent.corpus_source import CorpusSource
 from leadline.agent.report import Claim
 from leadline.agent.researcher import Researcher
-from leadline.agent.run_store import RunStore
+from leadline.agent.toolbox import Effort
 from leadline.cancellation import Cancellation
-from leadline.runtime.reader import FirstStageReader
 from leadline.runtime.scripted_engine import ScriptedEngine
-from leadline.tools.corpus import Corpus
-from leadline.tools.page_store import PageStore
-from leadline.tools.passage_ranker import HybridRanker
 
 from .conftest import SUPPORTED, answer
 
@@ -44,17 +41,12 @@ async def test_nothing_is_asked_where_no_name_or_value_can_be_the_answer() -> No
 
 
 async def test_a_report_without_a_short_answer_is_asked_for_one(
-    corpus: Corpus, store: PageStore, runs: RunStore
+    researcher_with: Callable[..., Researcher],
 ) -> None:
     engine = ScriptedEngine(
         [answer(("Port Alder's mayor is Ines Varga.", [1])), "Ines Varga", SUPPORTED]
     )
-    researcher = Researcher(
-        engine=engine,
-        reader=FirstStageReader(HybridRanker(None)),
-        sources=[CorpusSource(corpus)],
-        pages=store,
-        runs=runs,
+    report = await researcher_with(engine, effort=Effort()).run(
+        "What is the mayor of Port Alder called?"
     )
-    report = await researcher.run("What is the mayor of Port Alder called?")
     assert report.answer == "Ines Varga"

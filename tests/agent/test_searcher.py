@@ -43,19 +43,13 @@ BORN = "Where was the mayor of Port Alder born?"
 
 
 @pytest.fixture
-def ask(corpus: Corpus, store: PageStore, runs: RunStore) -> Run:
+def ask(researcher_with: Callable[..., Researcher]) -> Run:
     async def run(
         question: str, *replies: Reply, **effort: bool | int | str
     ) -> tuple[Report, list[Event], ScriptedEngine]:
         engine, events = ScriptedEngine(replies), list[Event]()
-        researcher = Researcher(
-            engine=engine,
-            reader=FirstStageReader(HybridRanker(None)),
-            sources=[CorpusSource(corpus)],
-            pages=store,
-            runs=runs,
-            effort=replace(Effort(growth_rounds=0, bare_answer=False), **effort),  # type: ignore[arg-type]
-        )
+        tried = replace(Effort(growth_rounds=0, bare_answer=False), **effort)  # type: ignore[arg-type]
+        researcher = researcher_with(engine, effort=tried)
         report = await researcher.run(question, on_event=events.append)
         return report, events, engine
 

@@ -13,6 +13,8 @@ from collections.abc import Iterator
 from lxml import etree
 from lxml.html import HtmlElement
 
+from ..markdown_tables import delimiter_row, escaped, markdown_row
+
 _HEADINGS = {f"h{level}": level for level in range(1, 7)}
 _UNSEEN = frozenset(
     {"script", "style", "noscript", "template", "svg", "head", "iframe", "object", "embed"}
@@ -246,7 +248,7 @@ def _has_blocks(table: HtmlElement) -> bool:
 
 def _cell(cell: HtmlElement) -> str:
     text = " ".join(part if part != "\n" else " " for part in _spaced(cell))
-    return _SPACE.sub(" ", text.replace("\n", " ")).strip().replace("|", "\\|")
+    return escaped(_SPACE.sub(" ", text.replace("\n", " ")).strip())
 
 
 def _spaced(cell: HtmlElement) -> Iterator[str]:
@@ -281,6 +283,6 @@ def _table_lines(table: HtmlElement, rows: list[list[str]]) -> Iterator[str]:
         yield title
     has_head = next(table.iterdescendants("th"), None) is not None
     for number, row in enumerate(rows):
-        yield "| " + " | ".join(row + [""] * (width - len(row))) + " |"
+        yield markdown_row(row + [""] * (width - len(row)))
         if number == 0 and has_head:
-            yield "| " + " | ".join(["---"] * width) + " |"
+            yield delimiter_row(width)

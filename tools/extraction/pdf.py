@@ -20,8 +20,8 @@ from .pdf_tables import LEAST_ROWS, tables_among
 _PDFIUM = threading.Lock()
 """PDFium must not be called from two threads at once."""
 
-_HYPHENS_AT_LINE_END = "\x02\ufffe"
-"""PDFium's marks where it joined a word that a line end had parted."""
+_HYPHENS = str.maketrans("\x02\ufffe", "--")
+"""For PDFium's marks where it joined a word that a line end had parted."""
 _Unit = tuple[str, list[int]]
 _AHEAD = 20
 """Lines to look through for the next that both of PDFium's ways of writing a sheet share."""
@@ -164,9 +164,7 @@ def _end_of(wanted: str, ahead: Sequence[tuple[str, list[int]]], first: int) -> 
 
 
 def _readable(text: str) -> str:
-    for mark in _HYPHENS_AT_LINE_END:
-        text = text.replace(mark, "-")
-    return text
+    return text.translate(_HYPHENS)
 
 
 def _squeezed(line: str) -> str:

@@ -12,6 +12,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from itertools import pairwise
 
+from ..markdown_tables import delimiter_row, escaped, markdown_row
 from .pdf_layout import Cell, Line
 
 LEAST_ROWS = 3
@@ -156,9 +157,9 @@ def _table(rows: Sequence[_Row]) -> tuple[int, str]:
     head = _header_length(grid)
     header = [_merged_header(rows[:head], columns)] if head else []
     body = _joined_rows([[" ".join(cell) for cell in row] for row in grid[head:]])
-    written = [_written(row) for row in header + body]
+    written = [markdown_row(map(escaped, row)) for row in header + body]
     if head:
-        written.insert(1, "| " + " | ".join(["---"] * len(columns)) + " |")
+        written.insert(1, delimiter_row(len(columns)))
     return first, "\n".join(written)
 
 
@@ -318,8 +319,8 @@ def _joined_rows(body: Sequence[list[str]]) -> list[list[str]]:
     open_label = False
     for row in body:
         bare = not any(row[1:])
-        continued = row[0][:1].islower() and joined
-        if continued and (open_label or (bare and joined)):
+        continued = joined and row[0][:1].islower()
+        if continued and (open_label or bare):
             before = joined[-1]
             joined[-1] = [f"{before[0]} {row[0]}", *(row[1:] if open_label else before[1:])]
             open_label = open_label and bare
@@ -331,7 +332,3 @@ def _joined_rows(body: Sequence[list[str]]) -> list[list[str]]:
 
 def _is_amount(text: str) -> bool:
     return bool(_FIGURE.fullmatch(text)) and not _YEAR.fullmatch(text)
-
-
-def _written(row: Sequence[str]) -> str:
-    return "| " + " | ".join(cell.replace("|", "\\|") for cell in row) + " |"
