@@ -3,19 +3,22 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 from pydantic import BaseModel, ConfigDict, Field, create_model
 
 from ...cancellation import Cancellation
-from ...evidence import Citation, Evidence, Page
+from ...evidence import Citation, Evidence, Page, Span
 from ...runtime.engine import Engine, GenerationRequest, Message
 from ...runtime.prompt_fitting import fit
 from ...runtime.structured import generate_object
+from ...segmentation import Offsets
+from ...tools.headings import Headings
 from ...tools.quarantine import fence, neutralise
+from .row_mentions import Names, RowMentions, words_pattern
 from .schema import TableSchema
-from .values import key_part, shown
+from .values import shown
 from .wide_table import Cell, CellReading, FoundRow
 
 _MOST_ROWS = 12
@@ -47,7 +50,7 @@ async def rows_in_passages(
 ) -> list[FoundRow]:
     """Rows that ``evidence``, best first, names; ``pages`` are its pages by id.
 
-    A value that no passage has is dropped, and a row without its keys.
+    A value is dropped that no passage has where it speaks of the row, and a row without its keys.
 
     Raises:
         OutputInvalid: the model's rows cannot be read.
@@ -60,9 +63,13 @@ async def rows_in_passages(
     shown_evidence, answer = await _asked(
         _ROWS, ask, evidence, pages, rows_model, engine, room, cancel
     )
+    drafted = [_values(schema.names, row) for row in answer.rows]  # type: ignore[attr-defined]
+    drafted = [values for values in drafted if all(key in values for key in schema.keys)]
+    mentions = RowMentions([[values[key] for key in schema.keys] for values in drafted])
+    passages = [_Passage(item, pages[item.span.page_id], mentions) for item in shown_evidence]
     found = []
-    for drafted in answer.rows:  # type: ignore[attr-defined]
-        cells = _readings(schema.names, drafted, shown_evidence, pages)
+    for number, values in enumerate(drafted):
+        cells = _readings(values, number, schema.keys, passages)
         if all(key in cells for key in schema.keys):
             found.append(FoundRow(cells=cells))
     return found
@@ -75,21 +82,24 @@ async def cells_in_passages(
     pages: Mapping[str, Page],
     engine: Engine,
     *,
+    others: Sequence[Names] = (),
     cancel: Cancellation,
 ) -> FoundRow | None:
     """The missing cells of ``row`` that ``evidence`` has; None if it has none.
 
-    Only passages that name the row's keys, in their words or in their page's title, are asked.
+    The model is shown the sentences alone that speak of this row, and not of one of ``others``,
+    the keys of further rows.
 
     Raises:
         OutputInvalid: the model's cells cannot be read.
         PromptTooLong, Cancelled: as the engine raises them.
     """
     keys = {name: row[name] for name in schema.keys}
+    mentions = RowMentions([[cell.value for cell in keys.values()], *others])
     about = [
-        item
+        part
         for item in evidence
-        if _names(keys.values(), f"{pages[item.span.page_id].title} {item.span.quote}")
+        for part in _Passage(item, pages[item.span.page_id], mentions).parts_about(0)
     ]
     missing = [name for name in schema.names if row[name].missing]
     if not about or not missing:
@@ -99,12 +109,55 @@ async def cells_in_passages(
     room = _FRAME_TOKENS + len(missing) * _TOKENS_A_CELL
     model = _values_model("Cells", missing)
     shown_evidence, answer = await _asked(_CELLS, ask, about, pages, model, engine, room, cancel)
-    cells = _readings(missing, answer, shown_evidence, pages)
+    passages = [_Passage(item, pages[item.span.page_id]) for item in shown_evidence]
+    cells = _readings(_values(missing, answer), 0, (), passages)
     if not cells:
         return None
     for name, cell in keys.items():
         cells[name] = CellReading(value=cell.value, citation=cell.citations[0])
     return FoundRow(cells=cells)
+
+
+class _Passage:
+    """Evidence with its page, and which rows it speaks of where."""
+
+    def __init__(self, item: Evidence, page: Page, mentions: RowMentions | None = None) -> None:
+        """Without ``mentions`` all of it speaks of every row."""
+        self.item, self.page = item, page
+        self._sentences = None
+        if mentions is not None:
+            under = f"{page.title} › {Headings(page.text).above(item.span.start)}"
+            self._sentences = mentions.in_sentences(item.span.quote, under)
+
+    def places(self, value: str) -> Iterator[Offsets]:
+        """Where the passage, not the page, has ``value`` as whole words."""
+        for found in words_pattern(value, re.IGNORECASE).finditer(self.item.span.quote):
+            if shown(found[0]):
+                yield found.span()
+
+    def speaks_of(self, row: int, place: Offsets) -> bool:
+        return self._sentences is None or any(
+            row in rows
+            for (start, end), rows in self._sentences
+            if start < place[1] and place[0] < end
+        )
+
+    def parts_about(self, row: int) -> Iterator[Evidence]:
+        """Runs of sentences that speak of the row."""
+        run: Offsets | None = None
+        for (start, end), rows in [*(self._sentences or ()), ((0, 0), frozenset[int]())]:
+            if row in rows:
+                run = (run[0] if run else start, end)
+            elif run:
+                yield self.item.model_copy(update={"span": self._span(run)})
+                run = None
+
+    def citation(self, place: Offsets) -> Citation:
+        return Citation.of(self._span(place), self.page)
+
+    def _span(self, place: Offsets) -> Span:
+        first = self.item.span.start
+        return self.page.span(first + place[0], first + place[1])
 
 
 async def _asked(
@@ -142,48 +195,31 @@ def _values_model(name: str, columns: Sequence[str]) -> type[BaseModel]:
     return create_model(name, __config__=ConfigDict(extra="ignore"), **fields)
 
 
+def _values(columns: Sequence[str], drafted: BaseModel) -> dict[str, str]:
+    """What the model wrote by column, without what says nothing."""
+    written = zip(columns, map(str, vars(drafted).values()), strict=True)
+    return {name: value for name, value in written if shown(value)}
+
+
 def _readings(
-    columns: Sequence[str],
-    drafted: BaseModel,
-    evidence: Sequence[Evidence],
-    pages: Mapping[str, Page],
+    values: Mapping[str, str], row: int, keys: Sequence[str], passages: Sequence[_Passage]
 ) -> dict[str, CellReading]:
-    """The values of ``drafted`` that stand in a passage, each with the place where it stands."""
+    """Those of ``values`` that stand in a passage, each with the place where it stands.
+
+    ``keys`` may stand anywhere, the others where the passage speaks of ``row``.
+    """
     cells: dict[str, CellReading] = {}
-    values = list(vars(drafted).values())
-    texts = [str(value) for value in values if shown(str(value))]
     # One row is told in one place: the passage that has most of its values is looked at first.
     ordered = sorted(
-        evidence, key=lambda item: -sum(_place(text, item) is not None for text in texts)
+        passages, key=lambda passage: -sum(any(passage.places(value)) for value in values.values())
     )
-    for name, value in zip(columns, values, strict=True):
-        if not shown(str(value)):
-            continue
-        for item in ordered:
-            if place := _place(str(value), item):
-                page = pages[item.span.page_id]
-                citation = Citation.of(page.span(*place), page)
-                cells[name] = CellReading(value=shown(citation.quote), citation=citation)
-                break
+    for name, value in values.items():
+        told = (
+            passage.citation(place)
+            for passage in ordered
+            for place in passage.places(value)
+            if name in keys or passage.speaks_of(row, place)
+        )
+        if citation := next(told, None):
+            cells[name] = CellReading(value=shown(citation.quote), citation=citation)
     return cells
-
-
-def _place(value: str, item: Evidence) -> tuple[int, int] | None:
-    """Where in the page the passage has ``value`` as whole words, or None."""
-    words = [re.escape(word) for word in value.split()]
-    if not words:
-        return None
-    pattern = r"\s+".join(words)
-    # Word ends do not exist between CJK characters.
-    start = r"(?<![^\W_])" if value.strip()[0].isascii() else ""
-    end = r"(?![^\W_])" if value.strip()[-1].isascii() else ""
-    found = re.search(f"{start}{pattern}{end}", item.span.quote, re.IGNORECASE)
-    if not found or not shown(found[0]):
-        return None
-    return item.span.start + found.start(), item.span.start + found.end()
-
-
-def _names(keys: Any, text: str) -> bool:
-    """Whether ``text`` has one of the keys' values at least."""
-    plain = key_part(text)
-    return any(key_part(cell.value) in plain for cell in keys)

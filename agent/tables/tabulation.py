@@ -15,8 +15,7 @@ from langgraph.graph import END, START, StateGraph
 from langgraph.graph.state import CompiledStateGraph
 from langgraph.runtime import Runtime
 
-from ...errors import Cancelled, OutputInvalid, PromptTooLong, SearchError
-from ...evidence import Page
+from ...errors import Cancelled
 from ..events import (
     CellsFilled,
     PlanEdited,
@@ -24,21 +23,16 @@ from ..events import (
     RowsFound,
     TablePlanned,
     UsageUpdated,
-    Warned,
 )
-from ..reading import read_pages
 from ..research_graph import same_question
 from ..rewriting.queries import rewritten_queries
 from ..rewriting.strategy import Rewritable
 from ..searching import find_pages
 from ..toolbox import Toolbox
-from . import page_tables
-from .passage_rows import cells_in_passages, rows_in_passages
+from .row_finding import TABLE_SPAN, look_up, rows_in_pages
 from .schema import TableSchema, TableWishes, bare_query, named_things, plan_schema
 from .wide_table import Cell, FoundRow, Key, TableBuilder
 
-_SPAN = "table"
-_PAGES_A_ROW = 3
 _FRUITLESS_ROUNDS = 2
 _QUERY_CHARACTERS = 400
 
@@ -136,7 +130,7 @@ async def _plan(state: TableState, runtime: Runtime[Toolbox]) -> TableState:
 
 async def _search(state: TableState, box: Toolbox) -> TableState:
     queries = state["queries"]
-    pages = await find_pages(box, _SPAN, queries, limit=box.effort.pages_per_question)
+    pages = await find_pages(box, TABLE_SPAN, queries, limit=box.effort.pages_per_question)
     seen = state.get("seen", [])
     fresh = [page.page_id for page in pages if page.page_id not in seen]
     return {
@@ -151,18 +145,9 @@ async def _read(state: TableState, box: Toolbox) -> TableState:
     """Rows from the tables of the waiting pages; from their text where no table serves."""
     pages = [box.pages.get(page_id) for page_id in state.get("waiting", [])]
     schema = TableSchema.model_validate(state["schema"])
-    mapped = [
-        (table, *await _mapped(table, state["query"], schema, box))
-        for table in await _selected(pages, state["query"], schema, box)
-    ]
-    by_page: list[tuple[Page, list[FoundRow]]] = []
-    for table, places, constants in page_tables.widest_of_each_page(mapped):
-        rows = page_tables.rows_of(table, places, constants)
-        if rows and not state.get("found") and not by_page:
-            schema = page_tables.widened_keys(schema, rows)
-        by_page.append((table.page, rows))
-    if not any(rows for _, rows in by_page) and pages:
-        by_page = await _from_passages(pages, state["query"], schema, box)
+    schema, by_page = await rows_in_pages(
+        pages, state["query"], schema, box, widen=not state.get("found")
+    )
     state = {**state, "schema": schema.model_dump(mode="json")}
     builder = table_builder(state)
     before = builder.cells_by_key()
@@ -173,7 +158,11 @@ async def _read(state: TableState, box: Toolbox) -> TableState:
         total = len(builder.keys)
         box.emit(
             RowsFound(
-                span_id=_SPAN, page_id=page.page_id, title=page.title, found=len(rows), rows=total
+                span_id=TABLE_SPAN,
+                page_id=page.page_id,
+                title=page.title,
+                found=len(rows),
+                rows=total,
             )
         )
     _tell_rows(before, builder, box)
@@ -197,7 +186,7 @@ async def _next(state: TableState, box: Toolbox) -> TableState:
         today=box.today,
         tried=tuple(state.get("tried", [])),
     )
-    queries = await rewritten_queries(asked, ["rewording"], box, span_id=_SPAN)
+    queries = await rewritten_queries(asked, ["rewording"], box, span_id=TABLE_SPAN)
     return {"queries": [query.text for query in queries]}
 
 
@@ -205,9 +194,9 @@ async def _fill(state: TableState, box: Toolbox) -> TableState:
     """Look up the missing cells of the next few rows, a search for each row."""
     builder = table_builder(state)
     looked_up = [tuple(key) for key in state.get("looked_up", [])]
-    chosen = _with_missing_cells(builder, looked_up, box)[: box.effort.parallel_searchers]
+    chosen = _to_look_up(builder, looked_up, box)[: box.effort.parallel_searchers]
     before = builder.cells_by_key()
-    rows = await asyncio.gather(*(_look_up(builder, key, box) for key in chosen))
+    rows = await asyncio.gather(*(look_up(builder, key, box) for key in chosen))
     found = [row for row in rows if row is not None and builder.add(row)]
     _tell_rows(before, builder, box)
     return {
@@ -217,92 +206,24 @@ async def _fill(state: TableState, box: Toolbox) -> TableState:
     }
 
 
-async def _look_up(builder: TableBuilder, key: Key, box: Toolbox) -> FoundRow | None:
-    row, schema = builder.row_with(key), builder.schema
-    named = " ".join(row[name].value for name in schema.keys)
-    missing = [name for name in schema.names if row[name].missing]
-    question = f"{named} {' '.join(missing)}"
-    try:
-        pages = await find_pages(box, _SPAN, [question], limit=_PAGES_A_ROW)
-        # What the row's own page leaves empty is empty there.
-        own = {citation.page_id for cell in row.values() for citation in cell.citations}
-        pages = [page for page in pages if page.page_id not in own]
-        if not pages:
-            return None
-        evidence = await read_pages(box, _SPAN, question, pages)
-        by_id = {page.page_id: page for page in pages}
-        return await cells_in_passages(
-            row, schema, evidence, by_id, box.engine, cancel=box.deadline
-        )
-    except (SearchError, OutputInvalid, PromptTooLong) as error:
-        box.emit(Warned(span_id=_SPAN, message=f"{named}: {error}"))
-        return None
-
-
-async def _selected(
-    pages: Sequence[Page], query: str, schema: TableSchema, box: Toolbox
-) -> list[page_tables.PageTable]:
-    tables = page_tables.likely_tables(page_tables.tables_of(pages), query, schema)
-    if not tables:
-        return []
-    try:
-        return await page_tables.select_tables(tables, query, box.engine, cancel=box.deadline)
-    except (OutputInvalid, PromptTooLong) as error:
-        box.emit(Warned(span_id=_SPAN, message=f"{error}; the likeliest table is taken"))
-        return tables[:1]
-
-
-async def _mapped(
-    table: page_tables.PageTable, query: str, schema: TableSchema, box: Toolbox
-) -> tuple[dict[str, int], dict[str, str]]:
-    try:
-        return await page_tables.map_columns(table, query, schema, box.engine, cancel=box.deadline)
-    except (OutputInvalid, PromptTooLong) as error:
-        box.emit(Warned(span_id=_SPAN, message=str(error)))
-        return page_tables.matched_columns(table.header, schema.names), {}
-
-
-async def _from_passages(
-    pages: Sequence[Page], query: str, schema: TableSchema, box: Toolbox
-) -> list[tuple[Page, list[FoundRow]]]:
-    question = f"{schema.subject} {' '.join(schema.names)}"
-    evidence = await read_pages(box, _SPAN, question, pages)
-    if not evidence:
-        return []
-    by_id = {page.page_id: page for page in pages}
-    try:
-        rows = await rows_in_passages(
-            bare_query(query), schema, evidence, by_id, box.engine, cancel=box.deadline
-        )
-    except (OutputInvalid, PromptTooLong) as error:
-        box.emit(Warned(span_id=_SPAN, message=str(error)))
-        return []
-    grouped: dict[str, list[FoundRow]] = {}
-    for row in rows:
-        page_id = row.cells[schema.keys[0]].citation.page_id
-        grouped.setdefault(page_id, []).append(row)
-    return [(by_id[page_id], group) for page_id, group in grouped.items()]
-
-
-def _with_missing_cells(builder: TableBuilder, looked_up: Sequence[Key], box: Toolbox) -> list[Key]:
+def _to_look_up(builder: TableBuilder, looked_up: Sequence[Key], box: Toolbox) -> list[Key]:
+    """Rows with missing cells that were not searched for; none once enough rows were."""
     if len(looked_up) >= box.effort.filled_rows:
         return []
     done = set(looked_up)
-    return [
-        key
-        for key in builder.keys
-        if key not in done and any(cell.missing for cell in builder.row_with(key).values())
-    ]
+    return [key for key in builder.incomplete_keys if key not in done]
 
 
 def _tell_rows(before: Mapping[Key, tuple[Cell, ...]], builder: TableBuilder, box: Toolbox) -> None:
     """Say which rows are not as they were, and how full the table is."""
     for key, cells in builder.cells_by_key().items():
         if before.get(key) != cells:
-            box.emit(RowChanged(span_id=_SPAN, key=key, cells=cells))
+            box.emit(RowChanged(span_id=TABLE_SPAN, key=key, cells=cells))
     table = builder.build()
     box.emit(
-        CellsFilled(span_id=_SPAN, filled=table.filled, cells=table.cells, rows=len(table.rows))
+        CellsFilled(
+            span_id=TABLE_SPAN, filled=table.filled, cells=table.cells, rows=len(table.rows)
+        )
     )
 
 
@@ -326,5 +247,5 @@ def _after_fill(state: TableState, runtime: Runtime[Toolbox]) -> str:
     if state.get("stopped") or fruitless or not state.get("found"):
         return END
     looked_up = [tuple(key) for key in state.get("looked_up", [])]
-    left = _with_missing_cells(table_builder(state), looked_up, runtime.context)
+    left = _to_look_up(table_builder(state), looked_up, runtime.context)
     return "fill" if left else END

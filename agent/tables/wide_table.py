@@ -111,6 +111,13 @@ class TableBuilder:
         """Keys of the rows that meet the constraints, in the order in which they were found."""
         return [key for key, readings in self._rows.items() if self._belongs(readings)]
 
+    @property
+    def incomplete_keys(self) -> list[Key]:
+        """Keys of the rows that have missing cells."""
+        return [
+            key for key, cells in self.cells_by_key().items() if any(cell.missing for cell in cells)
+        ]
+
     def cells_by_key(self) -> dict[Key, tuple[Cell, ...]]:
         """Every row that meets the constraints, its cells in the order of the columns."""
         return {

@@ -60,6 +60,12 @@ def answers(request: GenerationRequest) -> str:
 
 
 @pytest.fixture
+def documents() -> dict[str, str]:
+    """The pages by file name; a test may ask for others."""
+    return PAGES
+
+
+@pytest.fixture
 def store(tmp_path: Path) -> PageStore:
     return PageStore(tmp_path / "pages")
 
@@ -70,10 +76,12 @@ def runs(tmp_path: Path) -> RunStore:
 
 
 @pytest.fixture
-async def tabulator(tmp_path: Path, store: PageStore, runs: RunStore) -> Callable[..., Researcher]:
+async def tabulator(
+    tmp_path: Path, documents: dict[str, str], store: PageStore, runs: RunStore
+) -> Callable[..., Researcher]:
     folder = tmp_path / "documents"
     folder.mkdir()
-    for name, text in PAGES.items():
+    for name, text in documents.items():
         (folder / name).write_text(text)
     corpus = CorpusCatalogue(store=store).add("alderland", str(folder), embeddings=False)
     await corpus.update(cancel=Cancellation())

@@ -181,6 +181,42 @@ async def test_rows_come_from_running_text_where_there_is_no_table(tabulator: Ta
     assert values(table_of(report)) == {"The Ash": ("310 km", "")}
 
 
+MODES = """<html><head><title>Journal modes</title></head><body><h1>Journal modes</h1>
+<p>The DELETE mode is the normal behavior. The journal is deleted at the end. The TRUNCATE mode
+cuts the journal to zero length instead. The OFF mode keeps no journal.</p></body></html>"""
+
+
+@pytest.mark.parametrize("documents", [{"modes.html": MODES}])
+async def test_a_value_belongs_to_the_row_that_the_text_speaks_of(
+    tabulator: Tabulator, store: PageStore
+) -> None:
+    """A model that gives every row the words of the first, until it is asked for one row alone."""
+    one_by_one: list[str] = []
+
+    def mixing(request: GenerationRequest) -> str:
+        system, user = request.messages[0].content, request.messages[-1].content
+        if "A user asks for a table" in system:
+            return json.dumps({"subject": "journal modes", "columns": [], "keys": ["Mode"]})
+        if "You copy rows" in system:
+            words = "The journal is deleted at the end"
+            rows = [{"Mode": mode, "Journal": words} for mode in ("DELETE", "TRUNCATE", "OFF")]
+            return json.dumps({"rows": rows})
+        if "missing cells of one row" in system:
+            one_by_one.append(user)
+            return json.dumps({"Journal": "keeps no journal" if "Mode: OFF" in user else ""})
+        return answers(request)
+
+    report = await tabulator(ScriptedEngine(respond=mixing)).tabulate(
+        "SQLite's journal modes. Columns: Mode, Journal"
+    )
+    assert {row["Mode"].value: row["Journal"].value for row in table_of(report).rows} == {
+        "DELETE": "The journal is deleted at the end",
+        "TRUNCATE": "",
+        "OFF": "keeps no journal",
+    }
+    assert all("deleted" not in asked for asked in one_by_one)
+
+
 async def test_keys_that_do_not_suffice_are_widened(tabulator: Tabulator) -> None:
     def by_mouth(request: GenerationRequest) -> str:
         reply = answers(request)
