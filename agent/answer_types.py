@@ -8,9 +8,12 @@ from typing import Literal, get_args
 AnswerType = Literal["person", "date", "number", "place", "yes-no", "name", "text"]
 ANSWER_TYPES: tuple[AnswerType, ...] = get_args(AnswerType)
 
+_AUXILIARIES = "is|are|was|were|do|does|did|has|have|had|can|could|will|would|should"
+_ASKS_LAST = re.compile(rf"[.!?] ({_AUXILIARIES.title()})\b")
+"""A question after a statement: "… has an OBE. Does …?"."""
 _PATTERNS: tuple[tuple[AnswerType, str], ...] = (
     ("text", r"^(?:why|how (?:do|does|did|is|are|was|were|can|could|to|should|would)|explain)\b"),
-    ("yes-no", r"^(?:is|are|was|were|do|does|did|has|have|had|can|could|will|would|should)\b"),
+    ("yes-no", rf"^(?:{_AUXILIARIES})\b"),
     (
         "date",
         r"\bwhen\b|\b(?:what|which|whose) (?:year|date|day|month|decade|century)\b|哪一?年|何时",
@@ -37,6 +40,8 @@ _TIME_BOUND = re.compile(
 
 def answer_type(question: str) -> AnswerType:
     """The sort of answer that ``question`` asks for; ``text`` where a few words cannot be one."""
+    if _ASKS_LAST.search(question):
+        return "yes-no"
     asked = " ".join(question.casefold().split())
     for kind, pattern in _PATTERNS:
         if re.search(pattern, asked):

@@ -15,7 +15,8 @@ from ..runtime.prompt_fitting import fit
 from ..runtime.structured import generate_object
 from ..segmentation import sentences
 from ..tools.quarantine import fence, neutralise
-from .bare_answer import BARE, BARE_TOKENS
+from .answer_types import answer_type
+from .bare_answer import BARE, BARE_TOKENS, yes_or_no
 from .grounding import coverage, sources_of
 from .research_graph import CitedClaim, SubAnswer
 from .short_answers import SHORT_CHARACTERS, copied, said_in, vote
@@ -98,6 +99,9 @@ async def answer_question(
     short = copied(draft.short, sources) or said_in(
         [claim.text for claim in claims], question, " ".join(answer for _, answer in known)
     )
+    if answer_type(question) == "yes-no" and short not in ("yes", "no"):
+        system = (Message("system", BARE), *fitted.messages[1:])
+        short = await yes_or_no(system, engine, cancel=cancel) or short
     agreement = None
     if votes:
         samples = await _samples(fitted.messages, votes, engine, cancel)

@@ -14,6 +14,12 @@ _WORD = re.compile(r"[^\W_]+(?:[_.'’-][^\W_]+)*")
 _CJK = re.compile(r"[\u3040-\u30ff\u3400-\u9fff\uac00-\ud7af]+")
 _LEAST_WORDS = 3
 """Words from which standing in a text one after the other says something."""
+_FILLING_WORDS = (
+    "a an the is are was were be do does did has have had of in on at to for from by with and or not "
+    "what which who whom whose when where how why it its he she they his her their this that there"
+)
+FILLERS = frozenset(_FILLING_WORDS.split())
+"""English words that do not say what a text is about."""
 _PLAIN_WORD = re.compile(r"\w+")
 _NUMBER = re.compile(r"\d+(?:[.,:]\d+)*")
 _IDENTIFIER = re.compile(r"\b(?:\w+_\w+|[A-Z]{3,}|\w*[a-z]\w*[A-Z]\w*)\b")
@@ -78,6 +84,14 @@ def terms(text: str) -> set[str]:
     for run in _CJK.findall(folded):
         found.update(run[at : at + 2] for at in range(max(1, len(run) - 1)))
     return found
+
+
+def has_words_of(text: str, other: str) -> bool:
+    """Whether two texts share a word that says what they are about.
+
+    An instruction that was smuggled into a note has nothing of the question.
+    """
+    return bool((terms(text) & terms(other)) - FILLERS)
 
 
 def fold(text: str) -> str:

@@ -8,6 +8,7 @@ from ..cancellation import Cancellation
 from ..runtime.engine import Engine, GenerationRequest, Message
 from ..runtime.structured import generate_object
 from ..tools.quarantine import neutralise
+from .grounding import has_words_of
 from .intent import intent_of
 from .nested_questions import unnested
 from .parent_answers import short_answer
@@ -170,6 +171,8 @@ async def grow(
         return None
     if guess := guessed_name(question, f"{graph.question} {graph.meant} {notes}"):
         return Refusal(proposal=question, reason=f"it guesses {guess!r}")
+    if not has_words_of(question, _known(graph)):
+        return Refusal(proposal=question, reason="it has nothing of the question")
     if any(node.asked == question for node in graph.nodes):
         return Refusal(proposal=question, reason="it was asked before")
     return graph.add(question, [node.id for node in graph.answered])
@@ -180,6 +183,16 @@ def may_grow(graph: ResearchGraph) -> bool:
     if not graph.answered or graph.ready() or graph.kind not in ("multi-hop", "open"):
         return False
     return graph.nodes[-1].state == "answered"
+
+
+def _known(graph: ResearchGraph) -> str:
+    """What was asked, and the answers that speak of it."""
+    known = [graph.question, graph.meant]
+    for node in graph.nodes:
+        known.append(node.text)
+        if node.answer and has_words_of(node.answer.text, node.asked or node.text):
+            known.append(node.answer.text)
+    return " ".join(known)
 
 
 def _note(node: SubQuestion) -> str:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import ast
 import operator
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from fractions import Fraction
 
 from .tables.schema import columns_in
@@ -34,6 +34,14 @@ _ASKS_THE_ROLE = re.compile(
     r"^(?:who|what|which \w+|qui|quelle?) (?:is|was|are|were|est|était) (?:the |la |le |l['’])?",
     re.IGNORECASE,
 )
+_ALTERNATIVES = (
+    re.compile(r"[,:] (?P<a>[^,:]+?) or (?P<b>[^,:]+?) ?[?.]?$", re.IGNORECASE),
+    re.compile(
+        r"\b(?P<a>(?:[Tt]he )?[A-Z0-9][^\s,:?]*(?: (?:[A-Z0-9][^\s,:?]*|of|the|and|de|in|for|&))*)"
+        r" or (?P<b>(?:[Tt]he )?[A-Z0-9][^,:?]*?) ?[?.]?$"
+    ),
+)
+"""Of names that no comma parts from the question, the capitals tell."""
 _BETWEEN = (
     re.compile(
         r"\b(?:between|compare) (?P<a>.+?) (?:and|with|to) (?P<b>.+?)(?: in| for| on|[?,.]|$)",
@@ -42,11 +50,13 @@ _BETWEEN = (
     re.compile(
         r"\b(?:do|does|did) (?P<a>.+?) (?:and|from) (?P<b>.+?) (?:differ|compare)", re.IGNORECASE
     ),
-    re.compile(r"[,:] (?P<a>[^,:]+?) or (?P<b>[^,:]+?)[?.]?$", re.IGNORECASE),
+    _ALTERNATIVES[0],
+    _ALTERNATIVES[1],
     re.compile(r"\b(?:is|are|was|were) (?P<a>.+?) \w+er than (?P<b>.+?)[?.]?$", re.IGNORECASE),
     re.compile(r"^(?P<a>.+?) (?:vs\.?|versus) (?P<b>.+?)(?:[:?,.]|$)", re.IGNORECASE),
     re.compile(r"^(?P<a>.+?)[和与](?P<b>.+?)(?:哪个|谁|的?区别|相比)"),
 )
+_ASKS_WHICH = re.compile(r"\b(?:which|who|what)\b", re.IGNORECASE)
 _MEASURES = {
     "taller": "How tall is {}?", "higher": "How high is {}?", "longer": "How long is {}?",
     "older": "How old is {}?", "younger": "When was {} born?", "larger": "How large is {}?",
@@ -104,7 +114,16 @@ def _builds_on_a_role(question: str) -> bool:
 
 def things_compared(question: str) -> tuple[str, str] | None:
     """The two things that a question compares, as it names them."""
-    for pattern in _BETWEEN:
+    return _two_things(question, _BETWEEN)
+
+
+def alternatives(question: str) -> tuple[str, str] | None:
+    """The two things of which a question asks for one: "which is older, A or B?"."""
+    return _two_things(question, _ALTERNATIVES) if _ASKS_WHICH.search(question) else None
+
+
+def _two_things(question: str, patterns: Iterable[re.Pattern[str]]) -> tuple[str, str] | None:
+    for pattern in patterns:
         if found := pattern.search(question.strip()):
             first, second = found["a"].strip(" ?.？"), found["b"].strip(" ?.？")
             if first and second and max(len(first), len(second)) <= 80:

@@ -9,6 +9,7 @@ from typing import Literal
 from pydantic import BaseModel, ConfigDict, Field
 
 from ..evidence import Evidence
+from .grounding import FILLERS
 from .intent import Intent
 
 NodeState = Literal["waiting", "running", "answered", "unanswered", "failed"]
@@ -22,11 +23,6 @@ _ANAPHORA = re.compile(
     r"\b(that|this|those|these|its|they|them|their|he|she|his|her|him)\b", re.IGNORECASE
 )
 _SORT = re.compile(r"\b(?:who|whom|whose|when|where|why)\b", re.IGNORECASE)
-_FILLING_WORDS = (
-    "a an the is are was were be do does did of in on at to for by with and or what which who when "
-    "where how why it its this that there"
-)
-_FILLERS = frozenset(_FILLING_WORDS.split())
 
 
 class CitedClaim(BaseModel):
@@ -262,7 +258,7 @@ def same_question(first: str, second: str) -> bool:
 def content_words(text: str) -> frozenset[str]:
     """Words that say what a text is about, in lower case; all of them where there are no others."""
     words = [word.strip(".").casefold() for word in _WORD.findall(text)]
-    content: Iterable[str] = (word for word in words if word and word not in _FILLERS)
+    content: Iterable[str] = (word for word in words if word and word not in FILLERS)
     return frozenset(content) or frozenset(word for word in words if word)
 
 

@@ -13,6 +13,8 @@ SHORT_CHARACTERS = 120
 """Of a short answer at most; a longer one is no such thing."""
 _LEAST_COVERAGE = 0.6
 """Share of a short answer's words that a source must have, where it does not stand there as it is."""
+_MOST_WORDS = 6
+"""Of a name or a value; a small model that is asked for one often gives the whole statement."""
 _EDGES = " \t\n.,;:!?\"'`“”‘’()[]。，；：！？"
 _ARTICLE = re.compile(r"\b(?:a|an|the)\b")
 _THOUSANDS = re.compile(r"(?<=\d),(?=\d{3}(?!\d))")
@@ -51,7 +53,7 @@ def copied(short: str, sources: Sequence[str]) -> str:
     """``short`` as a source has it; empty if none has it.
 
     Small models change case and accents when they copy; the source's own letters are given.
-    Yes and no need no source. Words that stand apart in a source keep the model's order.
+    Yes and no need no source. A few words that stand apart in the sources keep the model's order.
     """
     wanted = _trimmed(short)
     if fold(wanted) in _NOTHING or len(wanted) > SHORT_CHARACTERS:
@@ -62,7 +64,13 @@ def copied(short: str, sources: Sequence[str]) -> str:
     for source in sources:
         if found := pattern.search(source):
             return " ".join(found[0].split())
-    return wanted if coverage(wanted, " ".join(sources)) >= _LEAST_COVERAGE else ""
+    covered = is_bare(wanted) and coverage(wanted, " ".join(sources)) >= _LEAST_COVERAGE
+    return wanted if covered else ""
+
+
+def is_bare(short: str) -> bool:
+    """Whether ``short`` is a name or a value, and no statement."""
+    return 0 < len(normalised(short).split()) <= _MOST_WORDS
 
 
 def said_in(statements: Sequence[str], question: str, known: str = "") -> str:

@@ -7,7 +7,8 @@ from dataclasses import dataclass, replace
 
 from ..errors import Cancelled, OutputInvalid, PromptTooLong
 from ..evidence import Citation
-from .bare_answer import bare_answer, is_bare
+from .bare_answer import answers, bare_answer
+from .comparison import Comparison, compared
 from .events import ClaimDrafted, ClaimVerified, ContradictionFound, Warned
 from .report import Claim, Contradiction, Findings
 from .research_graph import ResearchGraph
@@ -33,8 +34,11 @@ async def written_up(graph: ResearchGraph, box: Toolbox) -> Written:
         Cancelled: the user stopped the run.
         ModelError, EndpointError: as the engine raises them.
     """
-    written = await _statements(graph, box)
-    if not box.effort.bare_answer or is_bare(written.findings.answer):
+    comparison = compared(graph)
+    written = await _statements(graph, comparison, box)
+    if comparison:
+        return _with_answer(written, comparison.answer)
+    if not box.effort.bare_answer or answers(written.findings.answer, graph.question):
         return written
     try:
         short = await bare_answer(graph.question, written.claims, box.engine, cancel=box.deadline)
@@ -44,19 +48,22 @@ async def written_up(graph: ResearchGraph, box: Toolbox) -> Written:
     except Cancelled:
         box.cancel.check()
         return written
-    if not short:
-        return written
+    return _with_answer(written, short) if short else written
+
+
+def _with_answer(written: Written, short: str) -> Written:
     findings = written.findings.model_copy(update={"answer": short, "agreement": None})
     return replace(written, findings=findings)
 
 
-async def _statements(graph: ResearchGraph, box: Toolbox) -> Written:
+async def _statements(graph: ResearchGraph, comparison: Comparison | None, box: Toolbox) -> Written:
     """The writer's statements; the searchers' own where it writes none that can be used."""
     try:
         return await write(
             graph,
             box.pages,
             box.engine,
+            comparison=comparison,
             cancel=box.deadline,
             drafted=lambda claim: box.emit(ClaimDrafted(claim=claim)),
         )

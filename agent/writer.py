@@ -14,7 +14,8 @@ from ..runtime.engine import Engine, GenerationRequest, Message
 from ..runtime.prompt_fitting import fit
 from ..runtime.structured import generate_object, parse_growing
 from ..tools.quarantine import fence
-from .grounding import terms
+from .comparison import Comparison
+from .grounding import has_words_of, terms
 from .report import Claim, Findings
 from .research_graph import ResearchGraph, SubAnswer
 from .short_answers import SHORT_CHARACTERS, copied
@@ -96,12 +97,13 @@ async def write(
     pages: PageLookup,
     engine: Engine,
     *,
+    comparison: Comparison | None = None,
     cancel: Cancellation,
     drafted: Callable[[Claim], None] = lambda claim: None,
 ) -> Written:
     """Statements that answer the whole question, each with the citations of its notes.
 
-    ``drafted`` gets each statement as soon as the model has put it down. One sub-answer is taken
+    What a ``comparison`` comes to is the first note. ``drafted`` gets each statement as soon as the model has put it down. One sub-answer is taken
     as it is: rewriting it could only lose something.
 
     Raises:
@@ -119,7 +121,10 @@ async def write(
         user = f"{fence(listed, 'notes')}\n\nQuestion: {graph.question}"
         return Message("system", _WRITE), Message("user", user)
 
-    numbered = list(enumerate(found.claims, start=1))
+    notes = found.claims
+    if comparison:
+        notes = (_as_claim(comparison, pages), *notes)
+    numbered = list(enumerate(notes, start=1))
     fitted = await fit(engine, render, numbered, max_tokens=_REPORT_TOKENS)
     request = GenerationRequest(messages=fitted.messages, max_tokens=_REPORT_TOKENS)
     shown = dict(fitted.kept)
@@ -137,9 +142,10 @@ async def write(
     claims, dropped = _resolved(draft, shown)
     if not claims:
         raise OutputInvalid(f"{engine.model_id} wrote no statement that names a note")
-    sources = [graph.question]
-    for claim in claims:
-        sources += [claim.text, *(citation.quote for citation in claim.citations)]
+    told_in = [claim.text for claim in claims]
+    told_in += [citation.quote for claim in claims for citation in claim.citations]
+    asked = f"{graph.question} {' '.join(node.asked or node.text for node in graph.nodes)}"
+    sources = [graph.question, *(text for text in told_in if has_words_of(text, asked))]
     # A chain's end was answered from the words of pages, what the writer says from notes on them.
     findings = Findings(
         answer=found.findings.answer or copied(draft.short, sources),
@@ -147,6 +153,18 @@ async def write(
         dropped_citations=found.findings.dropped_citations + dropped,
     )
     return Written(tuple(claims), findings)
+
+
+def _as_claim(comparison: Comparison, pages: PageLookup) -> Claim:
+    """With the citations of the statements that gave the two answers."""
+    cited = [
+        citation
+        for node in comparison.nodes
+        if node.answer is not None
+        for claim in claims_of(node.answer, pages)[:1]
+        for citation in claim.citations
+    ]
+    return Claim(text=comparison.statement, citations=tuple(dict.fromkeys(cited)))
 
 
 def _resolved(draft: _Draft, shown: Mapping[int, Claim]) -> tuple[list[Claim], int]:

@@ -4,9 +4,10 @@ from collections.abc import Callable
 
 import pytest
 
-from leadline.agent.bare_answer import bare_answer, is_bare
+from leadline.agent.bare_answer import bare_answer
 from leadline.agent.report import Claim
 from leadline.agent.researcher import Researcher
+from leadline.agent.short_answers import is_bare
 from leadline.agent.toolbox import Effort
 from leadline.cancellation import Cancellation
 from leadline.runtime.scripted_engine import ScriptedEngine
@@ -22,6 +23,11 @@ from .conftest import SUPPORTED, answer
         ("Who is the mayor?", "Somebody Else", ""),
         ("Who is the mayor?", "The mayor of Port Alder is Ines Varga", ""),
         ("Is Ines Varga the mayor?", "Yes, she is.", "yes"),
+        ("Port Alder has a mayor. Is she Ines Varga?", "no", "no"),
+        ("Who is the mayor?", "yes", ""),
+        ("Who is the mayor, Ines Varga or Jan Holm?", "1", "Ines Varga"),
+        ("Who is the mayor, Ines Varga or Jan Holm?", "2", "Jan Holm"),
+        ("Who is the mayor, Ines Varga or Jan Holm?", "Ada", ""),
     ],
 )
 async def test_a_name_is_copied_and_a_statement_is_none(

@@ -7,6 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from leadline.agent.question_signs import (
+    alternatives,
     answered_without_search,
     columns_wanted,
     comparison_template,
@@ -51,12 +52,30 @@ def test_one_thing_to_look_up(question: str) -> None:
         ("Is the Eiffel Tower taller than the Shard?", ("the Eiffel Tower", "the Shard")),
         ("How do SQLite and DuckDB differ in concurrency?", ("SQLite", "DuckDB")),
         ("Compare Rust and Go in memory safety", ("Rust", "Go")),
+        (
+            "Which band was formed first The Exies or Circus Diablo ?",
+            ("The Exies", "Circus Diablo"),
+        ),
         ("东京塔和埃菲尔铁塔哪个更高？", ("东京塔", "埃菲尔铁塔")),
         ("When was the harbour opened?", None),
     ],
 )
 def test_the_things_compared(question: str, things: tuple[str, str] | None) -> None:
     assert things_compared(question) == things
+
+
+@pytest.mark.parametrize(
+    ("question", "two"),
+    [
+        ("Which singer is American, Mark King or Nick Hexum?", ("Mark King", "Nick Hexum")),
+        ("Who was born first Sid Haig or Vic Darchinyan?", ("Sid Haig", "Vic Darchinyan")),
+        ("Is the Eiffel Tower taller than the Shard?", None),
+        ("Does the ferry leave from Port Alder or Elm Island?", None),
+        ("What do Rust and Go have in common?", None),
+    ],
+)
+def test_the_things_of_which_one_is_asked_for(question: str, two: tuple[str, str] | None) -> None:
+    assert alternatives(question) == two
 
 
 def test_a_known_measure_makes_a_question_for_each_thing() -> None:

@@ -209,6 +209,7 @@ async def test_an_unsupported_claim_is_repaired_and_counted(ask: Run) -> None:
     report, _, _ = await ask(
         "Is the harbour deep?",
         answer(("The harbour is deep.", [1])),
+        "yes",
         NOT_SUPPORTED,
         "The harbour has 14 berths and was opened in 1902.",
         SUPPORTED,
