@@ -181,3 +181,9 @@ async def test_a_damaged_run_is_named_and_hides_no_other(app: LeadlineApp) -> No
         await pilot.press("ctrl+r")
         await until(pilot, lambda: listed(app) == 2)
         assert folder.path.name in screen_text(app)
+
+
+def test_what_can_be_done_is_asked_before_there_is_a_list() -> None:
+    screen = SessionsScreen()
+    assert screen.check_action("leave", ())
+    assert not screen.check_action("export", ())

@@ -95,8 +95,6 @@ class SessionsScreen(Screen[None]):
 
     def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:
         """What the run under the cursor allows."""
-        if self._table.cursor_row < 0 or not self._runs:
-            return action not in _OF_A_RUN
         run = self._chosen
         if run is None:
             return action not in _OF_A_RUN
@@ -111,6 +109,7 @@ class SessionsScreen(Screen[None]):
 
     @property
     def _chosen(self) -> RunSummary | None:
+        # The footer of the screen below asks before there is a table.
         if not self._runs or not self._table.is_valid_row_index(self._table.cursor_row):
             return None
         key = self._table.ordered_rows[self._table.cursor_row].key.value
