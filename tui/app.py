@@ -8,7 +8,7 @@ from collections.abc import Awaitable, Iterable, Iterator, Sequence
 from typing import Any, ClassVar
 
 from textual import work
-from textual.app import App, SystemCommand
+from textual.app import SystemCommand
 from textual.binding import Binding, BindingType
 from textual.filter import LineFilter
 from textual.screen import Screen
@@ -29,6 +29,7 @@ from ..settings import Settings
 from ..tools.page_store import PageStore
 from .ascii_filter import AsciiFilter, terminal_shows_unicode
 from .commands import OffersCommands, PaletteCommand
+from .key_order import KeyOrderApp
 from .keys import bindings_in_force, usable_keymap
 from .open_run import OpenRun, kept_run
 from .research_thread import OpenResearcher, ResearchThread, Start
@@ -49,7 +50,7 @@ _WIDTHS = [(0, "-narrow"), (110, "-wide")]
 _POLL_SECONDS = 0.1
 
 
-class LeadlineApp(App[None], inherit_bindings=False):
+class LeadlineApp(KeyOrderApp, inherit_bindings=False):
     """Leadline on a terminal. ``open_run`` is the id of a run to show first.
 
     ``opener`` makes the researcher that runs the questions.
