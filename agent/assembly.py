@@ -11,7 +11,7 @@ from pathlib import Path
 from ..cancellation import Cancellation
 from ..errors import LeadlineError, ModelMissing
 from ..locations import locations
-from ..progress import Progress
+from ..progress import Progress, silent, told
 from ..runtime.attention_reader import AttentionReader
 from ..runtime.catalogue import ModelFiles, model_state, resolve
 from ..runtime.catalogue_entries import CATALOGUE
@@ -115,7 +115,8 @@ async def open_researcher(
         # Missing models are found out before corpora are indexed for minutes.
         engine = parts.engine
         if engine is None:
-            engine = await open_engine(settings)
+            with told(progress, f"opening {settings.model}"):
+                engine = await open_engine(settings)
             stack.push_async_callback(engine.aclose)
         if parts.reader is None and settings.reader not in FIRST_STAGE_IDS:
             resolve(settings.reader)
@@ -129,7 +130,7 @@ async def open_researcher(
         pages = store if parts.pages is None else EitherStore(parts.pages, store)
         embedder = None
         if parts.reader is None or wishes.corpora:
-            embedder = await open_embedder(settings, warn=warn)
+            embedder = await open_embedder(settings, progress=progress, warn=warn)
         catalogue = CorpusCatalogue(store=store, embedder=embedder)
         corpora = await _corpora(
             wishes.corpora, catalogue, stack, cancel=cancel, progress=progress, warn=warn
@@ -263,7 +264,9 @@ def other_engines(settings: Settings) -> list[Engine]:
     return [LlamaEngine(f.path, model_id=f.id, context_tokens=window) for f in ready]
 
 
-async def open_embedder(settings: Settings, *, warn: Callable[[str], None]) -> Embedder | None:
+async def open_embedder(
+    settings: Settings, *, progress: Progress = silent, warn: Callable[[str], None]
+) -> Embedder | None:
     """The embedder, or None where the settings want none or it is not on this machine."""
     if settings.embedder == "none":
         return None
@@ -272,7 +275,8 @@ async def open_embedder(settings: Settings, *, warn: Callable[[str], None]) -> E
     except ModelMissing as error:
         warn(f"searching by words alone: {error}")
         return None
-    return await asyncio.to_thread(Embedder, files.folder, model_id=files.id)
+    with told(progress, f"opening {files.id}"):
+        return await asyncio.to_thread(Embedder, files.folder, model_id=files.id)
 
 
 @asynccontextmanager

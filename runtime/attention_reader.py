@@ -13,7 +13,7 @@ from functools import partial
 from ..cancellation import Cancellation
 from ..evidence import Evidence, Page
 from ..kernels.tiers import select
-from ..progress import Progress, silent
+from ..progress import Progress, silent, told
 from ..threads import in_thread
 from . import heatmap
 from .attention_method import (
@@ -99,8 +99,10 @@ class AttentionReader:
 
         def work(stop: Cancellation) -> AttentionReader:
             model = convert(files.weights, sha256=files.sha256, cancel=stop, progress=progress)
-            chosen = attention_method(model, method)
-            decoder = open_decoder(model, chosen, likelihood=likelihood)
+            stop.check()
+            with told(progress, f"opening {files.id}"):
+                chosen = attention_method(model, method)
+                decoder = open_decoder(model, chosen, likelihood=likelihood)
             tokenizer = TextTokenizer(model.tokenizer)
             attention = WindowAttention(decoder, WindowBuilder(tokenizer), chosen, store=store)
             expected = LikelihoodRanker(decoder, tokenizer) if likelihood else None

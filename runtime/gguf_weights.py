@@ -74,6 +74,7 @@ def _write(path: Path, sha256: str, folder: Path, cancel: Cancellation, progress
     except (ValueError, KeyError, IndexError, TypeError, ArithmeticError, struct.error) as error:
         raise ModelCorrupt(f"{path} is no readable GGUF file ({error})") from error
     total = config.layers + 3
+    progress(task, 0, total, "layers")
     for index, (name, members) in enumerate(_files(config, tensors)):
         converted = {}
         for member, tensor in members:

@@ -127,6 +127,7 @@ def _write(
         except (ValueError, TypeError, KeyError, AttributeError, ArithmeticError) as error:
             raise ModelCorrupt(f"{folder / 'config.json'} cannot be used ({error})") from error
         total = config.layers + 3
+        progress(task, 0, total, "layers")
         tied = bool(source.tie_word_embeddings)
         for index, (name, members) in enumerate(_files(config, architecture, tensors, tied=tied)):
             converted = {}

@@ -74,6 +74,12 @@ class OpenRun:
             return used
         return self.used_before + (self.now() - self.began).total_seconds()
 
+    def seconds_opening(self) -> float | None:
+        """For how long models and corpora are being opened, which counts for no limit."""
+        if self.feed is None or self.began is not None:
+            return None
+        return (datetime.now(UTC) - self.feed.asked_at).total_seconds()
+
     def used(self) -> str:
         """What it has used, in words."""
         view = self.view

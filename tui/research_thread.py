@@ -20,7 +20,7 @@ from typing import Protocol, TypeVar
 from ..agent.assembly import Wishes
 from ..agent.report import Report
 from ..agent.researcher import Researcher
-from ..cancellation import Cancellation
+from ..cancellation import Cancellation, unless_cancelled
 from ..errors import Cancelled
 from ..progress import Progress
 from .run_feed import RunFeed
@@ -57,6 +57,10 @@ class _Opened:
     wishes: Wishes
     researcher: asyncio.Future[Researcher]
     feeds: list[RunFeed]
+    cancel: Cancellation = field(default_factory=Cancellation)
+    """Ends the opening."""
+    told: dict[str, tuple[int, int | None, str]] = field(default_factory=dict)
+    """How far the opening is, by task."""
     closing: asyncio.Event = field(default_factory=asyncio.Event)
     keeper: asyncio.Task[None] | None = None
 
@@ -65,8 +69,22 @@ class _Opened:
             feed.warn(message)
 
     def progress(self, task: str, done: int, total: int | None, unit: str) -> None:
+        self.told[task] = (done, total, unit)
         for feed in list(self.feeds):
             feed.progress(task, done, total, unit)
+
+    def join(self, feed: RunFeed) -> None:
+        """Have ``feed`` told how far the opening is."""
+        self.feeds.append(feed)
+        for task, amount in list(self.told.items()):
+            feed.progress(task, *amount)
+
+    def leave(self, feed: RunFeed) -> None:
+        """What is still being opened is given up if nobody waits for it any more."""
+        self.feeds.remove(feed)
+        if not self.feeds and not self.researcher.done():
+            self.closing.set()
+            self.cancel.cancel()
 
 
 class ResearchThread:
@@ -139,32 +157,33 @@ class ResearchThread:
     async def _use(
         self, wishes: Wishes, feed: RunFeed, work: Callable[[Researcher], Awaitable[T]]
     ) -> T:
-        opened = await self._open(wishes, feed)
+        opened = await unless_cancelled(self._open(wishes, feed), feed.cancel)
         try:
             # Several may wait for the same researcher; one that gives up must not take it away.
-            researcher = await asyncio.shield(opened.researcher)
+            waiting = asyncio.shield(opened.researcher)
+            researcher = await unless_cancelled(waiting, feed.cancel)
             feed.open()
             return await work(researcher)
         finally:
-            opened.feeds.remove(feed)
+            opened.leave(feed)
 
     async def _open(self, wishes: Wishes, feed: RunFeed) -> _Opened:
         """The researcher for ``wishes``; idle ones for other wishes make room first."""
         for opened in list(self._opened):
             if opened.wishes == wishes and not opened.closing.is_set():
-                opened.feeds.append(feed)
+                opened.join(feed)
                 return opened
             if not opened.feeds:
                 await self._release(opened)
         opened = _Opened(wishes, asyncio.get_running_loop().create_future(), [feed])
-        opened.keeper = asyncio.create_task(self._keep(opened, feed.cancel))
+        opened.keeper = asyncio.create_task(self._keep(opened))
         self._opened.append(opened)
         return opened
 
-    async def _keep(self, opened: _Opened, cancel: Cancellation) -> None:
+    async def _keep(self, opened: _Opened) -> None:
         """Hold a researcher open, in one task, until it is to be closed."""
         work = self._opener(
-            opened.wishes, cancel=cancel, progress=opened.progress, warn=opened.warn
+            opened.wishes, cancel=opened.cancel, progress=opened.progress, warn=opened.warn
         )
         try:
             async with work as researcher:
@@ -174,7 +193,8 @@ class ResearchThread:
             if opened.researcher.done():
                 raise
             # Whoever waits for the researcher is told; nobody waits for this task.
-            opened.researcher.set_exception(failure)
+            if opened.feeds:
+                opened.researcher.set_exception(failure)
         finally:
             if opened in self._opened:
                 self._opened.remove(opened)
@@ -184,7 +204,8 @@ class ResearchThread:
     async def _release(self, opened: _Opened) -> None:
         opened.closing.set()
         if opened.keeper is not None:
-            await asyncio.gather(opened.keeper, return_exceptions=True)
+            # Whoever waits for the release may be stopped; the keeper closes what it holds.
+            await asyncio.shield(asyncio.gather(opened.keeper, return_exceptions=True))
 
     async def _shut(self) -> None:
         await asyncio.gather(*self._running, return_exceptions=True)

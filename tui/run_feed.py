@@ -43,6 +43,7 @@ class RunFeed:
         self._hold = hold
         self.steering = Steering()
         self.cancel = Cancellation()
+        self.asked_at = datetime.now(UTC)
         self.opened_at: datetime | None = None
         """When models and corpora were open: the run's clock begins."""
         self.under_way: dict[str, Amount] = {}

@@ -1,7 +1,9 @@
 from __future__ import annotations
 
+import asyncio
 import contextlib
 import gc
+import threading
 import time
 from collections.abc import AsyncIterator, Callable
 
@@ -11,7 +13,7 @@ from leadline.agent.assembly import Wishes
 from leadline.agent.report import Report
 from leadline.agent.researcher import Researcher
 from leadline.cancellation import Cancellation
-from leadline.errors import ConfigError
+from leadline.errors import Cancelled, ConfigError
 from leadline.progress import Progress
 from leadline.settings import load_settings
 from leadline.tui.research_thread import ResearchThread
@@ -55,3 +57,28 @@ def test_that_models_cannot_be_opened_is_told_to_the_run_alone(
     del feed
     gc.collect()
     assert not caplog.records  # of asyncio, that nobody took an exception
+
+
+def test_a_run_is_stopped_though_its_models_cannot_stop_opening(home: object) -> None:
+    gate = threading.Event()
+
+    @contextlib.asynccontextmanager
+    async def opens_slowly(
+        wishes: Wishes,
+        *,
+        cancel: Cancellation,
+        progress: Progress,
+        warn: Callable[[str], None],
+    ) -> AsyncIterator[Researcher]:
+        await asyncio.to_thread(gate.wait)
+        raise ConfigError("there is no model", remedy="pull one")
+        yield
+
+    research = ResearchThread(opens_slowly)
+    feed = research.start(Wishes(load_settings()), never_started)
+    feed.stop()
+    assert isinstance(end_of(feed), Cancelled)
+    again = research.start(Wishes(load_settings()), never_started)
+    gate.set()
+    assert isinstance(end_of(again), ConfigError)
+    research.close()

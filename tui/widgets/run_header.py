@@ -34,7 +34,8 @@ class RunHeader(Static):
             lines.append(Content.styled(f"✗ {safe_line(str(run.problem))}", "$text-error"))
         elif run.feed is not None and run.feed.under_way:
             said = " · ".join(
-                f"{task} {_amount(*amount)}" for task, amount in list(run.feed.under_way.items())
+                f"{task} {_amount(*amount)}".rstrip()
+                for task, amount in list(run.feed.under_way.items())
             )
             lines.append(Content.styled(safe_line(said), "$text-muted"))
         drawn = Content("\n").join(lines)
@@ -50,7 +51,7 @@ def state_words(run: OpenRun) -> tuple[str, str]:
         return "◐ stopping", "$text-warning"
     if view.paused and run.under_way:
         return "‖ paused", "$text-warning"
-    if run.under_way and run.began is None:
+    if run.seconds_opening() is not None:
         return "◐ opening models and corpora", "$text-accent"
     if run.under_way:
         return f"◐ {_PHASES[view.phase]}", "$text-accent"
@@ -64,6 +65,8 @@ def state_words(run: OpenRun) -> tuple[str, str]:
 
 def _facts(run: OpenRun) -> Content:
     words, colour = state_words(run)
+    if (opening := run.seconds_opening()) is not None:
+        return Content.assemble((words, colour), (f" · {duration(opening)}", "$text-muted"))
     view, limits = run.view, run.current_limits
     tokens = view.tokens_read + view.usage.prompt_tokens + view.usage.completion_tokens
     parts = [
@@ -87,6 +90,8 @@ def _number(value: float) -> str:
 
 
 def _amount(done: int, total: int | None, unit: str) -> str:
+    if not unit:
+        return ""
     if unit == "bytes":
         return f"{done / 1e6:,.0f} of {total / 1e6:,.0f} MB" if total else f"{done / 1e6:,.0f} MB"
     return f"{done:,} of {total:,} {unit}" if total else f"{done:,} {unit}"

@@ -145,11 +145,16 @@ class _PlainProgress:
             if not finished and now - self._last.get(task, 0.0) < _PLAIN_INTERVAL_SECONDS:
                 return
             self._last[task] = now
-        note(f"{task}: {amount(done, total, unit)}")
+        if unit:
+            note(f"{task}: {amount(done, total, unit)}")
+        elif not finished:
+            note(task)
 
 
 def amount(done: int, total: int | None, unit: str) -> str:
-    """ "3/10 pages", "12.0/98.4 MB"."""
+    """ "3/10 pages", "12.0/98.4 MB"; nothing where nothing is counted."""
+    if not unit:
+        return ""
     if unit == "bytes":
         of = f"/{total / 1e6:,.1f}" if total else ""
         return f"{done / 1e6:,.1f}{of} MB"
