@@ -46,6 +46,10 @@ class PageText(ScrollView, can_focus=True):
         """Show ``text`` with the characters of ``quote`` marked and in view."""
         self._text = safe_text(text).replace("\t", " ")
         self._quote, self._shaded = quote, ()
+        if not self.outer_size:
+            # Its first layout breaks the lines. To draw now would take the event away that tells
+            # of it: Textual would look for the region, and take it for laid out.
+            return
         self._break_lines()
         # How far it can be scrolled is known once the text is laid out.
         self.call_after_refresh(self.scroll_to_quote)
@@ -57,7 +61,7 @@ class PageText(ScrollView, can_focus=True):
 
     def scroll_to_quote(self) -> None:
         line = self._lines.line_at(self._quote[0]) if self._quote else 0
-        self.scroll_to(y=max(0, line - self.size.height // 3), animate=False, force=True)
+        self.scroll_to(y=max(0, line - self._text_size.height // 3), animate=False, force=True)
 
     def on_resize(self) -> None:
         top = self._lines.starts[min(self.scroll_offset.y, len(self._lines) - 1)]
@@ -67,9 +71,16 @@ class PageText(ScrollView, can_focus=True):
         else:
             self.call_after_refresh(self.scroll_to_quote)
 
+    @property
+    def _text_size(self) -> Size:
+        """Cells for text."""
+        # Not from Textual's regions, which may not be asked before a layout either.
+        taken = self.styles.gutter + self.scrollbar_gutter
+        return self.outer_size - (taken.width, taken.height)
+
     def _break_lines(self) -> None:
-        width = self.scrollable_content_region.width
-        self._lines = TextLines.of(self._text, width or 80)
+        width = self._text_size.width
+        self._lines = TextLines.of(self._text, width)
         self.virtual_size = Size(width, len(self._lines))
         self.refresh()
 
