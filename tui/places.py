@@ -9,7 +9,8 @@ from ..agent.tables.wide_table import Cell
 from ..evidence import Citation, Span
 from ..safe_text import safe_line
 from ..tools.corpus_sources import path_of, printable
-from .run_view import EvidenceView, PageView, RunView, WorkView
+from .best_evidence import EvidenceView
+from .run_view import PageView, RunView, WorkView
 from .widgets.report_view import sources_of
 
 
@@ -47,7 +48,7 @@ def places_of_row(view: RunView, row_id: str, node_id: str | None) -> tuple[list
     question = view.nodes[node_id].text if node_id in view.nodes else view.question
     if kind == "page" and rest in work.pages:
         return [_of_page(work.pages[rest], work, question)], 0
-    found = work.best_evidence
+    found = list(work.evidence)
     keys = [
         f"{e.evidence.span.page_id}:{e.evidence.span.start}:{e.evidence.span.end}" for e in found
     ]
@@ -84,7 +85,7 @@ def _of_evidence(found: EvidenceView) -> Place:
 
 def _of_page(page: PageView, work: WorkView, question: str) -> Place:
     """The page, at its best quote if it has one."""
-    for found in work.best_evidence:
+    for found in work.evidence:
         if found.evidence.span.page_id == page.page_id:
             return _of_evidence(found)
     return Place(page.page_id, page.title, page.url, question=question)

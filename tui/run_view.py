@@ -19,12 +19,12 @@ from ..agent.research_graph import NodeState, ResearchGraph, SubQuestion
 from ..agent.tables.schema import TableSchema
 from ..agent.tables.wide_table import Cell
 from ..budget import Limits, Usage
-from ..evidence import Evidence
+from ..evidence import Citation
+from .best_evidence import BestEvidence, EvidenceView
 
 LOG_LINES = 500
 SEARCHES = 100
 PAGES = 500
-EVIDENCE = 200
 WARNINGS = 50
 ROWS = 5_000
 
@@ -46,13 +46,6 @@ class PageView:
     title: str
     url: str
     characters: int
-
-
-@dataclass(frozen=True, slots=True)
-class EvidenceView:
-    evidence: Evidence
-    title: str
-    url: str
 
 
 @dataclass(slots=True)
@@ -78,16 +71,11 @@ class WorkView:
     ended: datetime | None = None
     searches: deque[SearchView] = field(default_factory=lambda: deque(maxlen=SEARCHES))
     pages: dict[str, PageView] = field(default_factory=dict)
-    evidence: dict[tuple[str, int, int], EvidenceView] = field(default_factory=dict)
-    """By page, start and end; best is not first."""
+    evidence: BestEvidence = field(default_factory=BestEvidence)
     reading: ReadingView | None = None
     read_before: int = 0
     """Tokens of readings that are finished."""
     warnings: deque[str] = field(default_factory=lambda: deque(maxlen=WARNINGS))
-
-    @property
-    def best_evidence(self) -> list[EvidenceView]:
-        return sorted(self.evidence.values(), key=lambda found: -found.evidence.score)
 
     def seconds(self, now: datetime) -> float | None:
         """Time taken, so far or in all; None if it has not begun."""
@@ -185,6 +173,7 @@ class RunView:
                 if self.phase != "writing":
                     self.claims, self.phase = {}, "writing"
                 self.claims[claim.text] = claim
+                self._keep_cited(claim.citations)
             case events.ClaimVerified():
                 self._verify(event)
             case events.TablePlanned(table_schema=schema):
@@ -266,10 +255,7 @@ class RunView:
                     work.read_before += work.reading.read_tokens
                 work.reading = ReadingView(tokens, tokens, seconds, finished=True)
             case events.EvidenceFound(evidence=evidence, title=title, url=url):
-                span = evidence.span
-                if len(work.evidence) < EVIDENCE:
-                    key = (span.page_id, span.start, span.end)
-                    work.evidence[key] = EvidenceView(evidence, title, url)
+                work.evidence.add(EvidenceView(evidence, title, url))
             case _:
                 pass
 
@@ -310,9 +296,20 @@ class RunView:
             update={"verdict": event.verdict, "reason": event.reason}
         )
 
+    def _keep_cited(self, citations: Iterable[Citation]) -> None:
+        """What a claim rests on stays in view, however much else is found."""
+        works = list(self.works().values())
+        for citation in citations:
+            kept = [work.evidence.cite(citation) for work in works]
+            read = [work for work in works if citation.page_id in work.pages]
+            if not any(kept) and read:
+                read[0].evidence.restore(citation, self.question)
+
     def _finish(self, report: Report, at: datetime) -> None:
         self.report, self.phase, self.usage = report, "finished", report.usage
         self.claims = {claim.text: claim for claim in report.claims}
+        for claim in report.claims:
+            self._keep_cited(claim.citations)
         for work in self.works().values():
             if work.started and not work.ended:
                 work.ended = at

@@ -21,8 +21,9 @@ from leadline.agent.events import (
 )
 from leadline.agent.report import Claim
 from leadline.agent.research_graph import ResearchGraph
-from leadline.evidence import Evidence, Span
-from leadline.tui.run_view import EVIDENCE, LOG_LINES, PAGES, RunView
+from leadline.evidence import Citation, Evidence, Span
+from leadline.tui.best_evidence import EVIDENCE
+from leadline.tui.run_view import LOG_LINES, PAGES, RunView
 
 START = datetime(2026, 11, 25, tzinfo=UTC)
 PAGE = "a" * 64
@@ -132,3 +133,21 @@ def test_a_run_of_ten_thousand_events_stays_small() -> None:
     assert view.logged == 5_001
     assert (len(work.pages), len(work.evidence)) == (PAGES, EVIDENCE)
     assert after - before < 200_000
+
+
+def test_what_a_claim_cites_stays_in_view_of_its_question() -> None:
+    def found(n: int, score: float) -> EvidenceFound:
+        piece = evidence(n).model_copy(update={"score": score})
+        return EvidenceFound(span_id="q1", evidence=piece, title="A", url="file:///a")
+
+    def claim(n: int) -> ClaimDrafted:
+        span = evidence(n).span.model_dump()
+        return ClaimDrafted(
+            claim=Claim(text=f"{n}", citations=(Citation(**span, url="u", title="A"),))
+        )
+
+    better = [found(n, n) for n in range(10, 10 + EVIDENCE)]
+    view = folded(*STORY[:6], found(1, 0.1), claim(1), found(2, 0.2), *better, claim(2))
+    starts = [each.evidence.span.start for each in view.nodes["q1"].work.evidence]
+    assert len(starts) == EVIDENCE
+    assert starts == [*range(9 + EVIDENCE, 11, -1), 1, 2]

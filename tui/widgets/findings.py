@@ -50,7 +50,7 @@ def _work_rows(work: WorkView, width: int) -> list[Row]:
         rows.append(_muted(said))
     if work.evidence:
         rows.append(_heading("Quotes"))
-    for number, found in enumerate(work.best_evidence, start=1):
+    for number, found in enumerate(work.evidence, start=1):
         span = found.evidence.span
         quote = safe_line(span.quote, _QUOTE_CHARACTERS)
         lead = Content(f"{number:>2}  ")
