@@ -7,7 +7,7 @@ BIN := $(VENV)/bin
 READY := $(VENV)/.ready
 MODELS := qwen2.5-coder-1.5b qwen2.5-coder-0.5b all-minilm-l6-v2
 
-.PHONY: demo test test-slow screens check docs format env dist wheel clean
+.PHONY: demo test test-slow screens check docs format env dist check-dist wheel clean
 .DELETE_ON_ERROR:
 
 demo: env
@@ -45,6 +45,12 @@ format: env
 dist: env
 	rm -rf build dist
 	$(BIN)/python -m build --no-isolation
+
+# What dist built, in clean environments: alone, with each extra, by uvx and by pipx. Fetches
+# gigabytes once; UV_FIND_LINKS may name folders of wheels.
+check-dist: dist
+	$(BIN)/python -m pip install --quiet uv pipx
+	PATH="$(CURDIR)/$(BIN):$$PATH" $(BIN)/python tests/clean_installs.py
 
 # The library needs glibc alone, and of it nothing newer than 2.28 has: hence the platform's name.
 PLATFORM := manylinux_2_28_x86_64
