@@ -19,6 +19,7 @@ from .corpus_manifest import (
     DEFAULT_MAX_PAGES,
     MANIFEST_FILE,
     CorpusManifest,
+    corpus_names,
 )
 from .corpus_sources import printable
 from .page_store import PageStore
@@ -114,14 +115,7 @@ class CorpusCatalogue:
 
     def names(self) -> list[str]:
         """The corpora there are, in alphabetical order."""
-        try:
-            return sorted(
-                entry.name
-                for entry in os.scandir(self._folder)
-                if os.path.exists(os.path.join(entry.path, MANIFEST_FILE))
-            )
-        except FileNotFoundError:
-            return []
+        return corpus_names(self._folder)
 
     def page_ids(self) -> set[str]:
         """The pages that any corpus has.

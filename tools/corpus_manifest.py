@@ -74,6 +74,11 @@ class CorpusManifest(BaseModel):
         write_atomically(folder / MANIFEST_FILE, self.model_dump_json(indent=2))
 
 
+def corpus_names(folder: Path) -> list[str]:
+    """The corpora under ``folder``, in alphabetical order; none where there is no folder."""
+    return sorted(path.parent.name for path in folder.glob(f"*/{MANIFEST_FILE}"))
+
+
 @dataclass(frozen=True, slots=True)
 class Skipped:
     """A document that was left out, and why."""

@@ -6,6 +6,7 @@ import sys
 
 import click
 
+from .completing import setting_names
 from .terminal import note, stdout_console, write_json, write_result
 
 
@@ -15,7 +16,7 @@ def config() -> None:
 
 
 @config.command()
-@click.argument("name", required=False)
+@click.argument("name", required=False, shell_complete=setting_names)
 @click.option("--json", "as_json", is_flag=True, help="Print one JSON object.")
 def show(name: str | None, as_json: bool) -> None:
     """Show every setting, or the one called NAME, and where its value comes from.
@@ -56,7 +57,7 @@ def path() -> None:
 
 
 @config.command("set")
-@click.argument("name")
+@click.argument("name", shell_complete=setting_names)
 @click.argument("value", required=False)
 def set_(name: str, value: str | None) -> None:
     """Set NAME to VALUE in the user's settings file.
@@ -83,7 +84,7 @@ def set_(name: str, value: str | None) -> None:
 
 
 @config.command()
-@click.argument("name")
+@click.argument("name", shell_complete=setting_names)
 def unset(name: str) -> None:
     """Take NAME out of the user's settings file."""
     from ..setting_writing import write_setting

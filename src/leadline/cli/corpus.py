@@ -10,6 +10,7 @@ import click
 
 from ..cancellation import Cancellation
 from ..errors import CorpusError, ModelMissing
+from .completing import corpora, folders
 from .running import run_async
 from .terminal import note, progress_bars, stdout_console, warn, write_json, write_result
 
@@ -30,7 +31,7 @@ def corpus() -> None:
 
 @corpus.command()
 @click.argument("name")
-@click.argument("place", metavar="PATH|URL")
+@click.argument("place", metavar="PATH|URL", shell_complete=folders)
 @click.option(
     "--max-pages", type=click.IntRange(1), default=500, show_default=True, help="Pages of a site."
 )
@@ -117,7 +118,7 @@ def list_corpora(as_json: bool) -> None:
 
 
 @corpus.command()
-@click.argument("name")
+@click.argument("name", shell_complete=corpora)
 def rm(name: str) -> None:
     """Remove a corpus's index; the documents themselves are left alone."""
     with _catalogue(None) as catalogue:
@@ -126,7 +127,7 @@ def rm(name: str) -> None:
 
 
 @corpus.command()
-@click.argument("name", metavar="NAME|DIR")
+@click.argument("name", metavar="NAME|DIR", shell_complete=corpora)
 @click.argument("query")
 @click.option("-k", type=click.IntRange(1, 1000), default=10, show_default=True, help="Passages.")
 @click.option("--json", "as_json", is_flag=True, help="Print JSON.")

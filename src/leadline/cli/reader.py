@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Literal
 import click
 
 from ..cancellation import Cancellation
+from .completing import corpora, model_ids
 from .running import run_async
 from .terminal import note, progress_bars, stdout_console, warn, write_json
 
@@ -35,7 +36,7 @@ def reader() -> None:
 
 
 @reader.command()
-@click.argument("model")
+@click.argument("model", shell_complete=model_ids)
 @click.option(
     "--method",
     type=click.Choice(list(_AMOUNTS)),
@@ -48,7 +49,12 @@ def reader() -> None:
     type=click.Path(exists=True, dir_okay=False, path_type=Path),
     help="A file of questions as HotpotQA or MuSiQue have it; may be repeated.",
 )
-@click.option("--corpus", metavar="NAME", help="A corpus; the model writes questions for it.")
+@click.option(
+    "--corpus",
+    metavar="NAME",
+    shell_complete=corpora,
+    help="A corpus; the model writes questions for it.",
+)
 @click.option(
     "--questions",
     type=click.IntRange(1),
@@ -132,7 +138,7 @@ def calibrate(
 
 
 @reader.command("heads")
-@click.argument("model")
+@click.argument("model", shell_complete=model_ids)
 @click.option("--json", "as_json", is_flag=True, help="Print JSON.")
 def show_heads(model: str, as_json: bool) -> None:
     """Show the heads that MODEL reads with, and how they were found."""

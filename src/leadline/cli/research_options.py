@@ -7,6 +7,8 @@ from typing import Any, TypeVar
 
 import click
 
+from .completing import corpora, model_ids
+
 F = TypeVar("F", bound=Callable[..., Any])
 
 corpus_option = click.option(
@@ -14,12 +16,18 @@ corpus_option = click.option(
     "corpora",
     multiple=True,
     metavar="NAME|DIR",
+    shell_complete=corpora,
     help="Search this corpus, or index and search this folder. Repeatable.",
 )
 model_option = click.option(
-    "-m", "--model", help="Model that plans and writes: an id, or a GGUF file."
+    "-m",
+    "--model",
+    shell_complete=model_ids,
+    help="Model that plans and writes: an id, or a GGUF file.",
 )
-reader_option = click.option("--reader", help='Model that reads: an id, or "none".')
+reader_option = click.option(
+    "--reader", shell_complete=model_ids, help='Model that reads: an id, or "none".'
+)
 quiet_option = click.option(
     "-q", "--quiet", is_flag=True, help="Say nothing on stderr but warnings and errors."
 )

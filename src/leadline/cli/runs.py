@@ -13,6 +13,7 @@ import click
 from ..errors import RunError
 from ..locations import locations
 from ..safe_text import safe_line
+from .completing import run_ids
 from .exit_codes import ExitCode
 from .terminal import note, warn, write_json, write_jsonl, write_result
 
@@ -48,7 +49,7 @@ def search_runs(words: tuple[str, ...], as_json: bool) -> None:
 
 
 @runs.command("rename")
-@click.argument("run")
+@click.argument("run", shell_complete=run_ids)
 @click.argument("title")
 def rename_run(run: str, title: str) -> None:
     """Call RUN by TITLE; an empty one gives it the name of its question again."""
@@ -60,7 +61,7 @@ def rename_run(run: str, title: str) -> None:
 
 
 @runs.command("rm")
-@click.argument("run", nargs=-1, required=True)
+@click.argument("run", nargs=-1, required=True, shell_complete=run_ids)
 def remove_runs(run: tuple[str, ...]) -> None:
     """Remove each RUN with its log, its checkpoints and its report."""
     from ..agent.memory import forget_removed
@@ -75,7 +76,7 @@ def remove_runs(run: tuple[str, ...]) -> None:
 
 
 @runs.command("show")
-@click.argument("run")
+@click.argument("run", shell_complete=run_ids)
 @click.option("--json", "as_json", is_flag=True, help="Print the report as JSON.")
 @click.option("--jsonl", "as_jsonl", is_flag=True, help="Print the run's events, a line each.")
 @click.option("--page", metavar="PAGE_ID", help="Print the text of a page that the run read.")
@@ -124,7 +125,7 @@ def show_run(
 
 
 @runs.command("resume")
-@click.argument("run")
+@click.argument("run", shell_complete=run_ids)
 @click.option("--json", "as_json", is_flag=True, help="Print the report as JSON.")
 @click.option("--seconds", type=click.FloatRange(min=0, min_open=True), help="Wall-clock budget.")
 def resume_run(run: str, as_json: bool, seconds: float | None) -> int:
@@ -151,7 +152,7 @@ def resume_run(run: str, as_json: bool, seconds: float | None) -> int:
 
 
 @runs.command("replay")
-@click.argument("run")
+@click.argument("run", shell_complete=run_ids)
 @click.option("--json", "as_json", is_flag=True, help="Print an object.")
 @click.option("--jsonl", "as_jsonl", is_flag=True, help="Print the run's events, a line each.")
 def replay_run(run: str, as_json: bool, as_jsonl: bool) -> int:
@@ -179,7 +180,7 @@ def replay_run(run: str, as_json: bool, as_jsonl: bool) -> int:
 
 
 @runs.command("export")
-@click.argument("run")
+@click.argument("run", shell_complete=run_ids)
 @click.argument("file", type=click.Path(dir_okay=False, path_type=Path))
 @click.option("--json", "as_json", is_flag=True, help="Print an object.")
 def export_run(run: str, file: Path, as_json: bool) -> None:

@@ -8,10 +8,11 @@ import sys
 import click
 
 from ..errors import InputError
+from .completing import run_ids
 
 
 @click.command()
-@click.argument("run", required=False)
+@click.argument("run", required=False, shell_complete=run_ids)
 def tui(run: str | None) -> None:
     """Ask, watch, steer and keep research in the terminal; RUN opens a run that is kept.
 
