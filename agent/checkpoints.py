@@ -15,6 +15,7 @@ from langgraph.checkpoint.serde.jsonplus import JsonPlusSerializer
 from langgraph.checkpoint.sqlite.aio import AsyncSqliteSaver
 from langgraph.graph.state import CompiledStateGraph
 from langgraph.types import StateSnapshot
+from langsmith import tracing_context
 
 from .crashes import tried_twice
 from .postgres_checkpoints import PostgresCheckpoints
@@ -47,12 +48,28 @@ async def run_checkpointed(
             snapshot = await graph.aget_state(config)
             if is_finished(snapshot):
                 return dict(snapshot.values)
-            values = await graph.ainvoke(
-                None if snapshot.values else start, config, context=box, durability="sync"
-            )
-            return dict(values)
+            return await go_on_from(snapshot, graph, start, config, box)
 
         return await tried_twice(go_on, "a step of the run", "run", box)
+
+
+async def go_on_from(
+    snapshot: StateSnapshot,
+    graph: CompiledStateGraph[Any, Toolbox, Any, Any],
+    start: object,
+    config: RunnableConfig,
+    box: Toolbox,
+) -> dict[str, Any]:
+    """The final state of a graph, from ``snapshot``, or from ``start`` where that is empty.
+
+    It tells LangSmith nothing, though the user's environment may ask that of programmes of their
+    own. A graph inside of a graph does not inherit that.
+    """
+    with tracing_context(enabled=False):
+        values = await graph.ainvoke(
+            None if snapshot.values else start, config, context=box, durability="sync"
+        )
+    return dict(values)
 
 
 def is_finished(snapshot: StateSnapshot) -> bool:

@@ -17,7 +17,7 @@ from langgraph.runtime import Runtime
 
 from ..errors import Cancelled, LeadlineError, OutputInvalid
 from . import planner
-from .checkpoints import is_finished
+from .checkpoints import go_on_from, is_finished
 from .clarification import ask_back
 from .dispatch import dispatch
 from .events import PlanUpdated, UsageUpdated, Warned
@@ -204,9 +204,7 @@ async def _search(
     state = snapshot.values
     if not is_finished(snapshot):
         try:
-            state = await searcher.ainvoke(
-                None if snapshot.values else start, config, context=box, durability="sync"
-            )
+            state = await go_on_from(snapshot, searcher, start, config, box)
         except LeadlineError as error:
             box.cancel.check()
             state = (await searcher.aget_state(config)).values
