@@ -106,6 +106,7 @@ class FirstStageReader:
         cancel: Cancellation,
         progress: Progress = silent,
     ) -> list[Reading]:
+        """One reading per question, in their order. Raises Cancelled: ``cancel`` was set."""
         passages = split_pages(pages, max_chars=budget.evidence_chars)
 
         def read_one(question: str, stop: Cancellation) -> Reading:

@@ -54,6 +54,7 @@ class JsonFormatter(logging.Formatter):
     """A record as one line of JSON: ``ts``, ``level``, ``logger``, ``message``, an event's fields."""
 
     def format(self, record: logging.LogRecord) -> str:
+        """The line, without its end; ``error`` holds the traceback where there is one."""
         line: dict[str, object] = {
             "ts": datetime.fromtimestamp(record.created, tz=UTC).isoformat(),
             "level": record.levelname.lower(),
