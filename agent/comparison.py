@@ -73,13 +73,13 @@ def _shared(question: str, first: SubQuestion, second: SubQuestion) -> Compariso
     if not all(values):
         return None
     told = [value for value in map(normalised, values) if value in ("yes", "no")]
-    if len(told) == 2 and _BOTH.search(question):
+    if len(told) == 2 and _BOTH.search(question) and not _SAME.search(question):
         answer = "yes" if told == ["yes", "yes"] else "no"
     elif not told and _SAME.search(question):
         answer = "yes" if same_answer(*values) else "no"
     else:
         return None
-    statement = f"{answer.capitalize()}: {first.text} {values[0]}. {second.text} {values[1]}."
+    statement = f"{answer.capitalize()}. {first.text} {values[0]}. {second.text} {values[1]}."
     return Comparison(answer, statement, (first, second))
 
 

@@ -5,8 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Sequence
 
-from .question_signs import comparison_template
-from .research_graph import Proposal, QuestionKind, Refusal, content_words, same_question
+from .research_graph import Proposal, QuestionKind, Refusal, content_words
 
 _REFERENCE = re.compile(r"#\s*q?\d+", re.IGNORECASE)
 _CAPITALISED = re.compile(
@@ -28,8 +27,6 @@ def repaired_proposals(
       for the answer of the question before, and is replaced by a reference to it; elsewhere the
       proposal is refused.
     - What shares no word with the question and refers to nothing does not belong to it.
-    - A comparison of which fewer than two questions are left gets one for each thing compared, if
-      its measure is a known one.
 
     Numbers in ``needs`` and references keep their meaning: a refused proposal is left empty.
     """
@@ -48,8 +45,6 @@ def repaired_proposals(
             refusals.append(Refusal(proposal=text, reason="it has nothing of the question"))
             proposal = Proposal(question="")
         kept.append(proposal)
-    if kind == "comparison" and _distinct(kept, question) < 2:
-        kept = [Proposal(question=text) for text in comparison_template(question)] or kept
     return kept, refusals
 
 
@@ -77,15 +72,3 @@ def _is_elsewhere(text: str, question: str) -> bool:
         return False
     known = set(content_words(question))
     return not any(_akin(word, known) for word in words)
-
-
-def _distinct(proposals: Sequence[Proposal], question: str) -> int:
-    """Proposals that ask for something, and neither for the whole nor for the same."""
-    texts: list[str] = []
-    for proposal in proposals:
-        text = proposal.question
-        if content_words(text) and not any(
-            same_question(text, each) for each in [question, *texts]
-        ):
-            texts.append(text)
-    return len(texts)

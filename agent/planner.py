@@ -8,6 +8,7 @@ from ..cancellation import Cancellation
 from ..runtime.engine import Engine, GenerationRequest, Message
 from ..runtime.structured import generate_object
 from ..tools.quarantine import neutralise
+from .comparison_questions import comparison_questions
 from .grounding import has_words_of
 from .intent import intent_of
 from .nested_questions import unnested
@@ -104,8 +105,8 @@ async def plan(
     """The first graph for ``question``, and what of the model's plan was refused.
 
     ``meant`` is what the person said it means. Where searching cannot help, the graph has no node
-    and says so in its remark. A question that describes a thing by a clause is taken apart by
-    code. One with a single clause is a fact to look up: it is taken as it is, and no model is
+    and says so in its remark. A question that describes a thing by a clause, or compares two by
+    a known measure, is taken apart by code. One with a single clause is a fact to look up: it is taken as it is, and no model is
     asked. So is one of whose plan fewer than two sub-questions are sound. With
     ``planning="grow"`` a chain begins with what waits for nothing; :func:`grow` adds the rest.
 
@@ -121,6 +122,13 @@ async def plan(
         )
         refusals = graph.add_proposals(chain)
         if len(graph.nodes) > 1:
+            return graph, refusals
+    if parts := comparison_questions(question):
+        graph = ResearchGraph(
+            question=question, kind="comparison", meant=meant, intent=intent_of(question)
+        )
+        refusals = graph.add_proposals([Proposal(question=part) for part in parts])
+        if len(graph.nodes) == len(parts):
             return graph, refusals
     if not has_parts(question):
         return single(question, "fact", meant=meant), []

@@ -57,14 +57,6 @@ _BETWEEN = (
     re.compile(r"^(?P<a>.+?)[和与](?P<b>.+?)(?:哪个|谁|的?区别|相比)"),
 )
 _ASKS_WHICH = re.compile(r"\b(?:which|who|what)\b", re.IGNORECASE)
-_MEASURES = {
-    "taller": "How tall is {}?", "higher": "How high is {}?", "longer": "How long is {}?",
-    "older": "How old is {}?", "younger": "When was {} born?", "larger": "How large is {}?",
-    "bigger": "How large is {}?", "smaller": "How large is {}?", "heavier": "How heavy is {}?",
-    "faster": "How fast is {}?", "deeper": "How deep is {}?", "shorter": "How long is {}?",
-    "first": "When was {} founded or released?", "earlier": "When was {}?",
-}  # fmt: skip
-_CHINESE_MEASURES = {"更高": "{}有多高？", "更长": "{}有多长？", "更大": "{}有多大？"}
 _ATTRIBUTES = re.compile(
     r"^(?:please )?(?:list|name|every|all|(?:give me |make |create )?a (?:list|table) of|table of)\b"
     r".+?(?:,| with| and| along with| including) (?:their|its) (?P<attributes>[^.?!]+)[.?!]?$"
@@ -129,18 +121,6 @@ def _two_things(question: str, patterns: Iterable[re.Pattern[str]]) -> tuple[str
             if first and second and max(len(first), len(second)) <= 80:
                 return first, second
     return None
-
-
-def comparison_template(question: str) -> list[str]:
-    """One question for each thing compared, where the measure is a known one; else none."""
-    things = things_compared(question)
-    if things is None:
-        return []
-    for measures in (_MEASURES, _CHINESE_MEASURES):
-        for word, template in measures.items():
-            if re.search(rf"\b{word}\b" if word.isascii() else word, question, re.IGNORECASE):
-                return [template.format(thing) for thing in things]
-    return []
 
 
 def columns_wanted(question: str) -> tuple[str, ...]:

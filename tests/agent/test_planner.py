@@ -52,12 +52,12 @@ async def test_a_guessed_name_in_a_chain_becomes_a_reference() -> None:
 async def test_guessed_rows_are_refused() -> None:
     draft = plan(
         "comparison",
-        "How long is the Danube?",
-        "How long is the Rhine?",
-        "How long is the River Volga?",
+        "How many barges use the Danube?",
+        "How many barges use the Rhine?",
+        "How many barges use the River Volga?",
     )
-    graph, refusals = await planned("Which is longer, the Danube or the Rhine?", draft)
-    assert texts(graph) == ["How long is the Danube?", "How long is the Rhine?"]
+    graph, refusals = await planned("Which has more barges, the Danube or the Rhine?", draft)
+    assert texts(graph) == ["How many barges use the Danube?", "How many barges use the Rhine?"]
     assert "guesses" in refusals[0].reason
 
 

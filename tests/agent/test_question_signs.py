@@ -10,7 +10,6 @@ from leadline.agent.question_signs import (
     alternatives,
     answered_without_search,
     columns_wanted,
-    comparison_template,
     has_parts,
     things_compared,
 )
@@ -78,14 +77,6 @@ def test_the_things_of_which_one_is_asked_for(question: str, two: tuple[str, str
     assert alternatives(question) == two
 
 
-def test_a_known_measure_makes_a_question_for_each_thing() -> None:
-    assert comparison_template("Which is longer, the Danube or the Rhine?") == [
-        "How long is the Danube?",
-        "How long is the Rhine?",
-    ]
-    assert comparison_template("Which is nicer, the Danube or the Rhine?") == []
-
-
 @pytest.mark.parametrize(
     ("question", "columns"),
     [
@@ -141,7 +132,6 @@ def test_what_may_be_looked_up_is(question: str) -> None:
 def test_any_text_is_looked_at_without_harm(question: str) -> None:
     has_parts(question)
     things_compared(question)
-    comparison_template(question)
     columns_wanted(question)
     answered_without_search(question)
     answered_without_search(f"what is {question}")
