@@ -9,21 +9,25 @@ from __future__ import annotations
 import asyncio
 import json
 import time
-from collections.abc import Awaitable, Callable, Iterator, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator, Sequence
+from contextlib import asynccontextmanager
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import Literal
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
 
+from ..agent.assembly import Wishes, open_researcher
 from ..agent.events import Event, RunStarted
 from ..agent.report import Report
 from ..agent.researcher import Researcher
-from ..agent.run_store import RunStore
+from ..agent.run_store import RunStore, open_runs
 from ..agent.tables.schema import TableWishes
 from ..budget import Limits, Usage
 from ..cancellation import Cancellation
 from ..errors import Cancelled, ConfigError, LeadlineError
+from ..progress import Progress
 from ..storage import storage_errors, write_atomically
 from .data_files import read_data_file
 from .widesearch.tasks import first_problem
@@ -104,6 +108,11 @@ class Trial:
         return self.task.instance_id, self.number
 
 
+Work = Callable[[Trial, str | None, Callable[[str], None]], Awaitable[BatchResult]]
+"""Does a trial: given the id of the run that was begun for it, if there is one, and whom to tell
+the id of a new one. What the trial suffers is its result's error."""
+
+
 def load_batch(path: Path) -> LoadedBatch:
     """The tasks in a JSONL file.
 
@@ -181,7 +190,7 @@ async def run_batch(
     trials: int,
     workers: int,
     ledger: Ledger,
-    work: Callable[[Trial], Awaitable[Report]],
+    work: Work,
     cancel: Cancellation,
     on_result: Callable[[BatchProgress], None],
 ) -> int:
@@ -202,7 +211,7 @@ async def run_batch(
         nonlocal done, failed, money
         for trial in waiting:
             cancel.check()
-            result = await _result_of(trial, work, cancel)
+            result = await work(trial, ledger.run_of(trial), partial(ledger.begin, trial))
             ledger.finish(result)
             done += 1
             failed += bool(result.error)
@@ -218,23 +227,29 @@ async def run_batch(
     return failed
 
 
+@asynccontextmanager
+async def open_work(
+    wishes: Wishes, *, cancel: Cancellation, progress: Progress, warn: Callable[[str], None]
+) -> AsyncIterator[Work]:
+    """Work in this process; raises what :func:`leadline.agent.assembly.open_researcher` does."""
+    settings = wishes.settings
+    async with open_researcher(wishes, cancel=cancel, progress=progress, warn=warn) as researcher:
+        runs = open_runs(settings, wishes.runs)
+        yield researching(researcher, runs, seconds=settings.seconds, cancel=cancel)
+
+
 def researching(
-    researcher: Researcher,
-    runs: RunStore,
-    ledger: Ledger,
-    *,
-    seconds: float | None,
-    cancel: Cancellation,
-) -> Callable[[Trial], Awaitable[Report]]:
+    researcher: Researcher, runs: RunStore, *, seconds: float | None, cancel: Cancellation
+) -> Work:
     """Work on a trial by research, going on with the run that was begun for it."""
     limits = Limits(seconds=seconds)
 
-    async def work(trial: Trial) -> Report:
+    async def report_of(trial: Trial, run_id: str | None, begun: Callable[[str], None]) -> Report:
         def note_start(event: Event) -> None:
             if isinstance(event, RunStarted):
-                ledger.begin(trial, event.run_id)
+                begun(event.run_id)
 
-        if (run_id := ledger.run_of(trial)) and _is_there(runs, run_id):
+        if run_id and _is_there(runs, run_id):
             return await researcher.resume(run_id, limits=limits, cancel=cancel)
         task = trial.task
         if task.kind == "question":
@@ -249,32 +264,32 @@ def researching(
             on_event=note_start,
         )
 
+    async def work(trial: Trial, run_id: str | None, begun: Callable[[str], None]) -> BatchResult:
+        try:
+            report = await report_of(trial, run_id, begun)
+        except Cancelled as error:
+            cancel.check()
+            return failure(trial, str(error))
+        except LeadlineError as error:
+            return failure(trial, str(error))
+        except Exception as error:  # noqa: BLE001 whatever one task meets, the others go on
+            return failure(trial, f"{type(error).__name__}: {error}")
+        return BatchResult(
+            instance_id=trial.task.instance_id,
+            trial_idx=trial.number,
+            response=report.markdown,
+            run_id=report.run_id,
+            status=report.status,
+            usage=report.usage,
+        )
+
     return work
 
 
-async def _result_of(
-    trial: Trial, work: Callable[[Trial], Awaitable[Report]], cancel: Cancellation
-) -> BatchResult:
-    name, number = trial.name
-    try:
-        report = await work(trial)
-    except Cancelled as error:
-        cancel.check()
-        return BatchResult(instance_id=name, trial_idx=number, response="", error=str(error))
-    except LeadlineError as error:
-        return BatchResult(instance_id=name, trial_idx=number, response="", error=str(error))
-    except Exception as error:  # noqa: BLE001 whatever one task meets, the others go on
-        kind = type(error).__name__
-        return BatchResult(
-            instance_id=name, trial_idx=number, response="", error=f"{kind}: {error}"
-        )
+def failure(trial: Trial, error: str) -> BatchResult:
+    """The result of a trial that has none."""
     return BatchResult(
-        instance_id=name,
-        trial_idx=number,
-        response=report.markdown,
-        run_id=report.run_id,
-        status=report.status,
-        usage=report.usage,
+        instance_id=trial.task.instance_id, trial_idx=trial.number, response="", error=error
     )
 
 

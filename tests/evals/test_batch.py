@@ -102,7 +102,7 @@ async def go(
         trials=trials,
         workers=workers,
         ledger=ledger,
-        work=researching(researcher, runs, ledger, seconds=None, cancel=cancel),
+        work=researching(researcher, runs, seconds=None, cancel=cancel),
         cancel=cancel,
         on_result=on_result,
     )

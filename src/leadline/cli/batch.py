@@ -66,9 +66,8 @@ def batch(
     widesearch`. A batch that was stopped goes on when the same command is given, inside the runs
     that it had begun. A task that fails is written down with its error, and tried again then.
     """
-    from ..agent.assembly import Wishes, open_researcher
-    from ..agent.run_store import open_runs
-    from ..evals.batch import Ledger, load_batch, researching, run_batch
+    from ..agent.assembly import Wishes
+    from ..evals.batch import Ledger, load_batch, open_work, run_batch
     from ..settings import load_settings
 
     loaded = load_batch(tasks)
@@ -84,29 +83,21 @@ def batch(
 
     async def work(cancel: Cancellation) -> int:
         with progress_bars(quiet=quiet) as progress:
-            async with open_researcher(
-                wishes, cancel=cancel, progress=progress, warn=warn
-            ) as researcher:
 
-                def tell(step: BatchProgress) -> None:
-                    progress("batch", step.done, step.total, "tasks")
-                    if step.result.error:
-                        warn(f"{step.result.instance_id}: {step.result.error}")
-                    if not quiet:
-                        note(_line(step))
+            def tell(step: BatchProgress) -> None:
+                progress("batch", step.done, step.total, "tasks")
+                if step.result.error:
+                    warn(f"{step.result.instance_id}: {step.result.error}")
+                if not quiet:
+                    note(_line(step))
 
+            async with open_work(wishes, cancel=cancel, progress=progress, warn=warn) as doing:
                 return await run_batch(
                     loaded.tasks,
                     trials=trials,
                     workers=workers,
                     ledger=ledger,
-                    work=researching(
-                        researcher,
-                        open_runs(settings),
-                        ledger,
-                        seconds=settings.seconds,
-                        cancel=cancel,
-                    ),
+                    work=doing,
                     cancel=cancel,
                     on_result=tell,
                 )
