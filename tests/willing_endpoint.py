@@ -9,6 +9,7 @@ from __future__ import annotations
 import json
 import re
 import threading
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
@@ -47,7 +48,15 @@ def _value(name: str, schema: dict[str, Any], defs: dict[str, Any], prompt: str)
             return text.split("\n")[0][: min(200, schema.get("maxLength", 200))]
 
 
+class _Server(ThreadingHTTPServer):
+    daemon_threads = True
+    seconds = 0.0
+    """Until it answers."""
+
+
 class _Handler(BaseHTTPRequestHandler):
+    server: _Server
+
     def do_GET(self) -> None:
         self._send("application/json", json.dumps({"data": [{"id": "willing"}]}))
 
@@ -56,6 +65,7 @@ class _Handler(BaseHTTPRequestHandler):
         if not self.path.endswith("/chat/completions"):
             self.send_error(404)
             return
+        time.sleep(self.server.seconds)
         prompt = request["messages"][-1]["content"]
         schema = request.get("response_format", {}).get("json_schema", {}).get("schema")
         text = json.dumps(instance(schema, prompt)) if schema else "yes"
@@ -87,10 +97,10 @@ class _Handler(BaseHTTPRequestHandler):
 
 
 @contextmanager
-def willing_endpoint() -> Iterator[str]:
-    """The base URL of one that is up."""
-    server = ThreadingHTTPServer(("127.0.0.1", 0), _Handler)
-    server.daemon_threads = True
+def willing_endpoint(*, seconds: float = 0.0) -> Iterator[str]:
+    """The base URL of one that is up, and takes ``seconds`` for an answer."""
+    server = _Server(("127.0.0.1", 0), _Handler)
+    server.seconds = seconds
     thread = threading.Thread(target=server.serve_forever, args=(0.02,), daemon=True)
     thread.start()
     try:

@@ -40,7 +40,13 @@ _PROBLEMS_SHOWN = 20
     type=click.IntRange(1, 64),
     default=1,
     show_default=True,
-    help="Tasks at a time; more than one pays with an endpoint or a GPU.",
+    help="Tasks at a time; more than one pays with an endpoint, a GPU or --ray.",
+)
+@click.option(
+    "--ray",
+    "cluster",
+    metavar="ADDRESS",
+    help="Let --workers processes of the Ray cluster at this host:port do the tasks; or `auto`.",
 )
 @corpus_option
 @click.option("--web", is_flag=True, help="Search the web as well as the corpora.")
@@ -53,6 +59,7 @@ def batch(
     output: Path,
     trials: int,
     workers: int,
+    cluster: str | None,
     corpora: tuple[str, ...],
     web: bool,
     seconds: float | None,
@@ -68,6 +75,7 @@ def batch(
     """
     from ..agent.assembly import Wishes
     from ..evals.batch import Ledger, load_batch, open_work, run_batch
+    from ..evals.ray_batch import open_ray_work
     from ..settings import load_settings
 
     loaded = load_batch(tasks)
@@ -91,7 +99,11 @@ def batch(
                 if not quiet:
                     note(_line(step))
 
-            async with open_work(wishes, cancel=cancel, progress=progress, warn=warn) as doing:
+            if cluster:
+                opened = open_ray_work(cluster, wishes, workers=workers, cancel=cancel, warn=warn)
+            else:
+                opened = open_work(wishes, cancel=cancel, progress=progress, warn=warn)
+            async with opened as doing:
                 return await run_batch(
                     loaded.tasks,
                     trials=trials,
