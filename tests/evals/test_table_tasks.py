@@ -13,7 +13,7 @@ from leadline.agent.run_store import RunStore
 from leadline.agent.toolbox import Effort
 from leadline.cancellation import Cancellation
 from leadline.errors import ConfigError
-from leadline.evals import table_tasks, tables
+from leadline.evals import table_tasks, tables, wikitable_tasks
 from leadline.evals.widesearch.tasks import load_tasks
 from leadline.runtime.engine import GenerationRequest
 from leadline.runtime.reader import FirstStageReader
@@ -61,7 +61,7 @@ def data(tmp_path: Path) -> Path:
 
 
 def test_tasks_of_both_kinds(data: Path, tmp_path: Path) -> None:
-    tasks = table_tasks.chosen_tasks(data, limit=4)
+    tasks = wikitable_tasks.chosen_tasks(data, limit=4)
     assert sorted(task.set for task in tasks) == ["many-page", "single-page"]
     [many] = [task for task in tasks if task.set == "many-page"]
     assert len(many.rows) == 15, "the totals are no nations"
@@ -75,17 +75,34 @@ def test_tasks_of_both_kinds(data: Path, tmp_path: Path) -> None:
     assert len(list((folder / "pages").iterdir())) == 4
 
 
-def test_the_pragmas_are_those_of_this_sqlite(tmp_path: Path) -> None:
-    with pytest.raises(ConfigError, match=r"no pragma\.html"):
-        table_tasks.pragma_task(tmp_path)
-    (tmp_path / "pragma.html").write_text("<h1>Pragmas</h1>")
-    task = table_tasks.pragma_task(tmp_path)
-    assert ("busy_timeout",) in task.rows
+RACE = ["Pos", "No", "Driver", "Constructor", "Laps", "Time/Retired", "Grid", "Points"]
+DRIVERS = ["Ash", "Birch", "Hazel", "Larch", "Maple"]
+
+
+def test_results_of_races_are_put_together(tmp_path: Path) -> None:
+    folder = tmp_path / "wikitables"
+    for number, race in enumerate(("Harbour Grand Prix", "Forest Grand Prix", "Hill Grand Prix")):
+        rows = [
+            [str(n + 1), str(n), driver, "Anvil", str(60 - n), "+1 lap", str(number), ""]
+            for n, driver in enumerate(DRIVERS)
+        ]
+        write_page(folder, number, race, [RACE, *rows])
+    shared = [["1", "9", "Ash", "Anvil", "60", "", "", ""]] * 2
+    write_page(folder, 3, "Driven by two", [RACE, *rows[:4], *shared])
+    unclassified = ["", "9", "Oak", "Anvil", "", "", "", ""]
+    write_page(folder, 4, "With an empty cell", [RACE, *rows, unclassified])
+    [task] = wikitable_tasks.chosen_tasks(folder, limit=2)
+    assert task.set == "many-page"
+    assert task.columns == ("Race", "Driver", "Pos", "Constructor", "Laps")
+    assert task.keys == ("Race", "Driver")
+    assert len(task.rows) == 15
+    assert ("Forest Grand Prix", "Hazel", "3", "Anvil", "58") in task.rows
+    assert {page.stem for page in task.pages} == {"0", "1", "2"}
 
 
 def test_a_folder_that_is_something_else(tmp_path: Path) -> None:
     with pytest.raises(ConfigError, match="give the wikitables folder"):
-        table_tasks.chosen_tasks(tmp_path, limit=1)
+        wikitable_tasks.chosen_tasks(tmp_path, limit=1)
 
 
 def answers(request: GenerationRequest) -> str:
@@ -108,7 +125,7 @@ def _number_of(user: str) -> int:
 
 
 async def test_research_and_the_model_alone_are_scored(data: Path, tmp_path: Path) -> None:
-    tasks = table_tasks.chosen_tasks(data, limit=2)
+    tasks = wikitable_tasks.chosen_tasks(data, limit=2)
     folder = table_tasks.write_tasks(tasks, tmp_path / "tasks")
     store = PageStore(tmp_path / "store")
     corpus = CorpusCatalogue(store=store).add("c", str(folder / "pages"), embeddings=False)

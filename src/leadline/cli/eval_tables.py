@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from ..evals.widesearch.evaluation import Evaluated
 
 ABOUT = {
-    "tables": "Tables from one page and from many (Wikipedia, SQLite), beside the model alone.",
+    "tables": "Tables from one page and from many (Wikipedia, manuals), beside the model alone.",
     "widesearch": "Score tables by WideSearch's rules: responses on file, gold from --data.",
 }
 
@@ -129,7 +129,7 @@ def _widesearch(
     "--data",
     required=True,
     type=click.Path(exists=True, file_okay=False, path_type=Path),
-    help="The folder wikitables, or one of SQLite's documentation.",
+    help="The folder wikitables, or the HTML manual of SQLite, PostgreSQL or CMake.",
 )
 @click.option("--limit", type=click.IntRange(1), default=30, show_default=True, help="Tasks.")
 @click.option("--seed", type=int, default=0, show_default=True, help="Which tasks and pages.")
@@ -157,19 +157,19 @@ def _tables(
     as_json: bool,
 ) -> None:
     from ..agent.assembly import Wishes, open_engine, open_researcher
-    from ..evals import table_tasks, tables
+    from ..evals import manual_tasks, table_tasks, tables, wikitable_tasks
     from ..evals.machine import digest_of_folder
     from ..locations import locations
     from ..settings import load_settings
 
     started = time.monotonic()
     settings = load_settings(model=model, reader=reader, seconds=seconds)
-    if (data / "pragma.html").is_file():
-        tasks, others = [table_tasks.pragma_task(data)], sorted(data.glob("*.html"))
-        others = random.Random(seed).sample(others, min(distractors, len(others)))
+    if (manual := manual_tasks.manual_tasks(data)) is not None:
+        tasks = manual[:limit]
+        others = manual_tasks.manual_distractors(data, distractors, seed=seed)
     else:
-        tasks = table_tasks.chosen_tasks(data, limit=limit, seed=seed)
-        others = table_tasks.distractors_of(data, distractors, seed=seed)
+        tasks = wikitable_tasks.chosen_tasks(data, limit=limit, seed=seed)
+        others = wikitable_tasks.distractors_of(data, distractors, seed=seed)
     name = f"{data.name}-{len(tasks)}-{seed}-{len(others)}"
     folder = locations().cache / "evals" / "tables" / name
     table_tasks.write_tasks(tasks, folder, distractors=others)
