@@ -14,10 +14,12 @@ import re
 import signal
 import time
 from collections import Counter
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator, Callable, Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from multiprocessing.context import ForkServerProcess
 from pathlib import Path
+from typing import Protocol, TypeVar
 
 from leadline.agent.event_log import FINISHED_WORK
 from leadline.agent.journal import Journal
@@ -127,19 +129,33 @@ def _found(prompt: str) -> dict[str, object]:
     return {"found": True, "statements": [{"text": text, "passages": [int(passage[1])]}]}
 
 
-def start(setting: Setting) -> ForkServerProcess:
-    """A process that begins the run in ``setting``, or goes on with it."""
-    process = _PROCESSES.Process(target=_work, args=(setting,), daemon=True)
+class _InFolder(Protocol):
+    @property
+    def folder(self) -> Path: ...
+
+
+S = TypeVar("S", bound=_InFolder)
+
+
+def start(work: Callable[[S], None], setting: S) -> ForkServerProcess:
+    """A process that does ``work``, or goes on with it."""
+    process = _PROCESSES.Process(target=work, args=(setting,), daemon=True)
     process.start()
     return process
 
 
 def finish(setting: Setting, *, kill_after: Sequence[float] = ()) -> Outcome:
     """Bring the run to its end, killing its process after each number of seconds first."""
+    work_to_end(_work, setting, kill_after=kill_after)
+    return _outcome(setting)
+
+
+def work_to_end(work: Callable[[S], None], setting: S, *, kill_after: Sequence[float] = ()) -> None:
+    """Have ``work`` done, killing its process so many seconds after it wrote that it started."""
     started = setting.folder / "started"
     for seconds in kill_after:
         started.unlink(missing_ok=True)
-        process = start(setting)
+        process = start(work, setting)
         while not started.exists() and process.is_alive():
             time.sleep(0.005)
         process.join(seconds)
@@ -147,10 +163,9 @@ def finish(setting: Setting, *, kill_after: Sequence[float] = ()) -> Outcome:
             assert process.pid is not None
             os.kill(process.pid, signal.SIGKILL)
         process.join()
-    process = start(setting)
+    process = start(work, setting)
     process.join()
-    assert process.exitcode == 0, "the run did not reach its end"
-    return _outcome(setting)
+    assert process.exitcode == 0, "the work did not reach its end"
 
 
 def _outcome(setting: Setting) -> Outcome:
@@ -162,16 +177,26 @@ def _outcome(setting: Setting) -> Outcome:
         for event in folder.events()
         if event.kind in FINISHED_WORK
     )
+    lines = work_lines(setting.folder)
+    return Outcome(report, done, repeated_work(setting.folder), lines.count("started"))
+
+
+def repeated_work(folder: Path) -> list[str]:
+    """What processes in ``folder`` began although it had been finished."""
     finished: set[str] = set()
     repeated = []
-    lines = (setting.folder / "work.log").read_text().splitlines()
-    for line in lines:
+    for line in work_lines(folder):
         verb, _, work = line.partition(" ")
         if verb == "finished":
             finished.add(work)
         elif verb == "begun" and work in finished:
             repeated.append(work)
-    return Outcome(report, done, repeated, lines.count("started"))
+    return repeated
+
+
+def work_lines(folder: Path) -> list[str]:
+    """What :func:`work_noted` wrote."""
+    return (folder / "work.log").read_text().splitlines()
 
 
 def _work(setting: Setting) -> None:
@@ -179,13 +204,10 @@ def _work(setting: Setting) -> None:
 
 
 async def _run(setting: Setting) -> None:
-    with (setting.folder / "work.log").open("a", buffering=1) as log:
-        _note_work(log.write)
-        engine: Engine = ScriptedEngine(respond=reply)
-        if setting.model is not None:
-            engine = await LlamaEngine.open(setting.model)
-        log.write("started\n")
-        (setting.folder / "started").touch()
+    engine: Engine = ScriptedEngine(respond=reply)
+    if setting.model is not None:
+        engine = await LlamaEngine.open(setting.model)
+    with work_noted(setting.folder):
         store = PageStore(setting.folder / "pages")
         answers = SearchAnswers(setting.folder / "web")
         guard = NetworkGuard(allow_hosts=[setting.site])
@@ -206,6 +228,16 @@ async def _run(setting: Setting) -> None:
                 await researcher.resume("last")
             else:
                 await researcher.run(QUESTION)
+
+
+@contextmanager
+def work_noted(folder: Path) -> Iterator[None]:
+    """Write that it starts, what is begun because no journal has it, and what one has kept."""
+    with (folder / "work.log").open("a", buffering=1) as log:
+        _note_work(log.write)
+        log.write("started\n")
+        (folder / "started").touch()
+        yield
 
 
 def _note_work(write: object) -> None:
