@@ -21,7 +21,11 @@ from leadline.evals.batch import (
     researching,
     run_batch,
 )
+from leadline.evals.widesearch.judge import LiteralJudge
 from leadline.evals.widesearch.responses import load_responses
+from leadline.evals.widesearch.rules import CorrectedRules
+from leadline.evals.widesearch.scoring import score_response
+from leadline.evals.widesearch.tasks import Evaluation
 from leadline.runtime.engine import GenerationRequest
 from leadline.runtime.reader import FirstStageReader
 from leadline.runtime.scripted_engine import ScriptedEngine
@@ -196,6 +200,59 @@ def test_bad_lines_are_named(tmp_path: Path) -> None:
     path.write_text("")
     with pytest.raises(ConfigError, match="holds no task"):
         load_batch(path)
+
+
+def test_lines_from_other_systems_and_thousands_of_them(tmp_path: Path) -> None:
+    path = tmp_path / "tasks.jsonl"
+    lines = [
+        json.dumps({"id": n, "query": "所有河流", "columns": ["河流", "长度"]}, ensure_ascii=False)
+        for n in range(5000)
+    ]
+    path.write_bytes("\r\n".join([*lines[:4000], "", "{", *lines[4000:]]).encode())
+    loaded = load_batch(path)
+    assert len(loaded.tasks) == 5000
+    assert loaded.tasks[-1].columns == ("河流", "长度")
+    [problem] = loaded.problems
+    assert problem.startswith("tasks.jsonl, line 4002:")
+
+
+AWKWARD = """<html><head><title>河流</title></head><body><h1>河流</h1><table>
+<tr><th>长度</th><th>河流</th><th>备注</th></tr>
+<tr><td>6300</td><td>长江</td><td>上游 | 下游</td></tr>
+<tr><td>5464</td><td>黄河</td><td>上游<br>下游</td></tr></table></body></html>"""
+# No bar stands in a cell of the response, which official parsers would split there.
+AWKWARD_GOLD = '河流,长度,备注\n黄河,5464,"上游\n下游"\n长江,6300,上游 / 下游\n'
+AWKWARD_RULES = {
+    "unique_columns": ["河流"],
+    "required": ["河流", "长度", "备注"],
+    "eval_pipeline": {
+        name: {"preprocess": ["norm_str"], "metric": ["exact_match"]}
+        for name in ("河流", "长度", "备注")
+    },
+}
+
+
+async def test_chinese_columns_in_another_order_with_bars_and_lines_in_cells(
+    tmp_path: Path, runs: RunStore, researcher_with: MakeResearcher
+) -> None:
+    researcher = researcher_with(answers)
+    (tmp_path / "documents" / "rivers.html").write_text(AWKWARD)
+    [source] = researcher.sources
+    assert isinstance(source, CorpusSource)
+    await source.corpus.update(cancel=Cancellation())
+    tasks, output = tmp_path / "tasks.jsonl", tmp_path / "out.jsonl"
+    task = {"id": "江", "query": "所有河流", "columns": ["河流", "长度", "备注"], "keys": ["河流"]}
+    tasks.write_text(json.dumps(task, ensure_ascii=False))
+    assert await go(tasks, output, researcher, runs) == 0
+    [result] = results(output)
+    scored = await score_response(
+        result.response,
+        AWKWARD_GOLD,
+        Evaluation.model_validate(AWKWARD_RULES),
+        rules=CorrectedRules(),
+        judge=LiteralJudge(),
+    )
+    assert scored.score.success_rate == 1.0, result.response
 
 
 def test_a_trial_is_named_by_its_task_and_its_number(tmp_path: Path) -> None:

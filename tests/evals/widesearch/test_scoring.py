@@ -157,6 +157,20 @@ async def test_thousands_of_rows_and_chinese_columns() -> None:
     assert (await scored(response, gold, by)).score == PERFECT
 
 
+@pytest.mark.parametrize(
+    "response",
+    [
+        "| note | river |\n|---|---|\n| deep \\| wide | Elbe |\n| slow<br>cold | Seine |",
+        '```csv\nnote,river\ndeep | wide,Elbe\n"slow\ncold",Seine\n```',
+    ],
+    ids=["markdown", "csv"],
+)
+async def test_bars_and_lines_in_cells(response: str) -> None:
+    by = evaluation(["river"], river="exact_match", note="exact_match")
+    gold = 'river,note\nElbe,deep | wide\nSeine,"slow\ncold"\n'
+    assert (await scored(response, gold, by)).score == PERFECT
+
+
 async def test_a_hundred_tables_of_60_by_8_in_seconds() -> None:
     columns = [f"c{n}" for n in range(8)]
     kinds = ["exact_match", "in_match", "number_near", "url_match"]
