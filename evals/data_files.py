@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import codecs
 from pathlib import Path
 from typing import TypeVar
 
@@ -19,13 +20,13 @@ class DataRecord(BaseModel):
 
 
 def read_data_file(path: Path) -> bytes:
-    """The bytes of a data file.
+    """The bytes of a data file, without the byte order mark that Windows writes before UTF-8.
 
     Raises:
         ConfigError: it cannot be read.
     """
     try:
-        return path.read_bytes()
+        return path.read_bytes().removeprefix(codecs.BOM_UTF8)
     except OSError as error:
         raise ConfigError(
             f"cannot read {path} ({error.strerror})",

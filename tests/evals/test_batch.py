@@ -208,7 +208,7 @@ def test_lines_from_other_systems_and_thousands_of_them(tmp_path: Path) -> None:
         json.dumps({"id": n, "query": "所有河流", "columns": ["河流", "长度"]}, ensure_ascii=False)
         for n in range(5000)
     ]
-    path.write_bytes("\r\n".join([*lines[:4000], "", "{", *lines[4000:]]).encode())
+    path.write_text("\n".join([*lines[:4000], "", "{", *lines[4000:]]), "utf-8-sig", newline="\r\n")
     loaded = load_batch(path)
     assert len(loaded.tasks) == 5000
     assert loaded.tasks[-1].columns == ("河流", "长度")
