@@ -33,6 +33,7 @@ PROMISED = {
     " draw([], Path('plot.png'), title='none')",
     "png": "from leadline.cli.heatmap_png import require_pillow as r; r()",
     "postgres": "import psycopg, langgraph.checkpoint.postgres.aio",
+    "ray": "import ray, leadline.evals.ray_batch",
     "render": "from playwright.async_api import async_playwright",
     "serve": "import textual_serve, leadline.tui.web_server",
     "widesearch": "from leadline.evals.widesearch.official_tables import require_pandas as r; r()",
