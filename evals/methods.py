@@ -52,6 +52,9 @@ METHODS: dict[str, Opener] = {
     "reader": _open_reader,
 }
 
+FIRST_STAGES = ("bm25", "minilm", "fusion")
+"""Those that no reader takes part in."""
+
 
 async def open_method(name: str, bench: Bench) -> ReadingMethod:
     """The method of that name, with its models loaded.

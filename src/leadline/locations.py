@@ -51,6 +51,11 @@ class Locations:
     def runs(self) -> Path:
         return self.state / "runs"
 
+    @property
+    def evaluations(self) -> Path:
+        """Results of evaluations, a file each."""
+        return self.state / "evaluations"
+
 
 def locations() -> Locations:
     """The folders for this user, read from the environment at each call."""

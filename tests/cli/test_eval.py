@@ -7,8 +7,10 @@ from pathlib import Path
 
 import pytest
 
+from leadline import __version__
 from leadline.cli.exit_codes import ExitCode
 from leadline.cli.main import run
+from leadline.evals.result import read_result
 from leadline.locations import locations
 
 from ..evals.tiny_data import (
@@ -44,11 +46,47 @@ def test_multihop_as_json(tmp_path: Path, capsys: pytest.CaptureFixture[str]) ->
     assert result["data"]["n"] == 4
     assert (result["settings"]["part"], result["settings"]["methods"]) == ("held-out", ["bm25"])
     assert {"machine", "seconds", "questions"} <= result.keys()
+    assert (result["format"], result["leadline"]["version"]) == (2, __version__)
+    assert (result["model"], result["reader"], result["resumed"]) == ("", "", 0)
+    assert result["started_at"] <= result["finished_at"]
     [row] = [r for r in result["rows"] if (r["set"], r["metric"]) == ("musique-pool", "recall@2")]
     assert row.keys() == {"method", "model", "set", "metric", "value", "low", "high", "n"}
     assert (row["method"], row["model"], row["value"], row["n"]) == ("bm25", "none", 0.5, 1)
     assert "multihop, bm25: 4/4 questions" in captured.err
     assert list((locations().cache / "evals").iterdir()) == []
+
+
+def test_every_result_is_kept_as_it_is_printed(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    folder = write_trec(tmp_path / "trec")
+    arguments = ["eval", "run", "rerank", "--data", str(folder), "--methods", "bm25", "--json"]
+    assert run(arguments) == ExitCode.OK
+    printed = capsys.readouterr()
+    [kept] = locations().evaluations.iterdir()
+    assert kept.read_text() == printed.out
+    assert f"kept as {kept}" in printed.err
+    elsewhere = tmp_path / "results"
+    assert run([*arguments, "-o", str(elsewhere)]) == ExitCode.OK
+    assert len(list(elsewhere.glob("rerank-*.json"))) == 1
+    assert len(list(locations().evaluations.iterdir())) == 1
+
+
+def test_only_settings_that_were_changed_are_told_and_no_secret(
+    tmp_path: Path, endpoint: Endpoint, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("LEADLINE_ENDPOINT_KEY", "sesame")
+    folder = write_multihop(tmp_path / "multihop")
+    chunk = {"delta": {"content": '{"answer": "oaken"}'}, "finish_reason": "stop"}
+    endpoint.body = f"data: {json.dumps({'choices': [chunk]})}\n\ndata: [DONE]\n\n"
+    arguments = ["eval", "run", "hop", "--data", str(folder), "--limit", "1"]
+    assert run([*arguments, "--methods", "closed-book"]) == ExitCode.OK
+    [kept] = locations().evaluations.iterdir()
+    result = read_result(kept)
+    assert (result.model, result.reader) == ("served", "none")
+    assert result.settings["endpoint"] == endpoint.url
+    assert "reading_tokens" not in result.settings
+    assert "endpoint_key" not in result.settings and "sesame" not in kept.read_text()
 
 
 def test_rerank_as_a_table(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:

@@ -2,19 +2,19 @@
 
 from __future__ import annotations
 
-import time
 from collections.abc import Callable, Mapping
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import click
 
 from ..cancellation import Cancellation
-from .eval_result import evaluation_result, show_result
+from .eval_result import show_result
 from .running import run_async
 from .terminal import progress_bars
 
 if TYPE_CHECKING:
+    from ..evals.result import DataUsed
     from ..evals.rows import Row
     from ..progress import Progress
 
@@ -44,6 +44,7 @@ def bench() -> None:
 def kernels(rounds: int, max_window: int | None, plot: Path | None, as_json: bool) -> None:
     """Each kernel against torch, and as a share of what the processor can do."""
     from ..evals.kernel_bench import LONG_WINDOWS, WINDOWS, KernelBench
+    from ..evals.result import DataUsed
 
     limit = max_window or max(LONG_WINDOWS)
     chosen = KernelBench(
@@ -55,7 +56,7 @@ def kernels(rounds: int, max_window: int | None, plot: Path | None, as_json: boo
     _run(
         "kernels",
         lambda cancel, progress: chosen.rows(cancel=cancel, progress=progress),
-        data={"path": "", "digest": "", "n": 0},
+        data=DataUsed("", "", 0),
         settings=settings,
         plot=plot,
         as_json=as_json,
@@ -79,6 +80,7 @@ def reader(
     from pydoc_data.topics import topics
 
     from ..evals.reader_bench import ReaderBench
+    from ..evals.result import DataUsed
     from ..runtime.catalogue import resolve
     from ..runtime.gguf_weights import convert
 
@@ -100,7 +102,7 @@ def reader(
         )
         return chosen.rows(cancel=cancel, progress=progress)
 
-    data = {"path": "pydoc_data.topics", "digest": _digest(text), "n": len(topics)}
+    data = DataUsed("pydoc_data.topics", _digest(text), len(topics))
     _run("reader", measure, data=data, settings=settings, plot=plot, as_json=as_json)
 
 
@@ -115,6 +117,7 @@ def decoding(model: str | None, tokens: int, rounds: int, plot: Path | None, as_
     import asyncio
 
     from ..evals.decoding_bench import SEARCHERS, DecodingBench
+    from ..evals.result import DataUsed
     from ..runtime.catalogue import resolve
     from ..runtime.llama_engine import LlamaEngine
     from ..settings import load_settings
@@ -130,7 +133,7 @@ def decoding(model: str | None, tokens: int, rounds: int, plot: Path | None, as_
         finally:
             asyncio.run(engine.aclose())
 
-    data = {"path": "", "digest": "", "n": 0}
+    data = DataUsed("", "", 0)
     _run("decoding", measure, data=data, settings=settings, plot=plot, as_json=as_json)
 
 
@@ -138,7 +141,7 @@ def _run(
     name: str,
     measure: Measure,
     *,
-    data: Mapping[str, object],
+    data: DataUsed,
     settings: Mapping[str, object],
     plot: Path | None,
     as_json: bool,
@@ -147,7 +150,9 @@ def _run(
         from ..evals.bench_plot import require_matplotlib
 
         require_matplotlib()
-    started = time.monotonic()
+    from ..evals.result import Stopwatch, measured
+
+    watch = Stopwatch()
 
     async def work(cancel: Cancellation) -> list[Row]:
         from ..threads import in_thread
@@ -156,18 +161,11 @@ def _run(
             return await in_thread(lambda stop: measure(stop, progress), cancel=cancel)
 
     rows = run_async(work)
-    result: dict[str, Any] = evaluation_result(
-        name,
-        data=data,
-        settings=settings,
-        rows=rows,
-        seconds=time.monotonic() - started,
-        questions=[],
-    )
+    result = measured(name, data=data, options=settings, rows=rows, questions=(), watch=watch)
     if plot is not None:
         from ..evals.bench_plot import draw
 
-        draw(rows, plot, title=f"{name} on {result['machine']['processor']}")
+        draw(rows, plot, title=f"{name} on {result.machine['processor']}")
     show_result(result, as_json=as_json)
 
 

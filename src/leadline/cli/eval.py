@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import random
-import time
 from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -13,7 +12,8 @@ import click
 from ..cancellation import Cancellation
 from ..errors import ConfigError
 from . import eval_extraction, eval_hop, eval_reading, eval_sources, eval_tables
-from .eval_result import evaluation_result, show_result
+from .eval_options import json_option, output_option
+from .eval_result import finish
 from .running import run_async
 from .terminal import note, progress_bars, stdout_console, warn
 
@@ -91,7 +91,8 @@ def run_eval() -> None:
 @click.option("-m", "--model", help="Model that plans and writes.")
 @click.option("--reader", help='Model that reads: an id, or "none".')
 @click.option("--closed-book/--no-closed-book", default=True, help="Ask the model alone as well.")
-@click.option("--json", "as_json", is_flag=True, help="Print one JSON object.")
+@output_option
+@json_option
 def _cited_answers(
     ctx: click.Context,
     data: Path,
@@ -101,11 +102,13 @@ def _cited_answers(
     model: str | None,
     reader: str | None,
     closed_book: bool,
+    output: Path | None,
     as_json: bool,
 ) -> None:
     """Answer the questions of this set from the documents in --data."""
     from ..agent.assembly import Wishes, open_engine, open_researcher
     from ..evals import cited_answers, machine, question_set
+    from ..evals.result import DataUsed, Stopwatch, measured
     from ..locations import locations
     from ..settings import load_settings
     from ..tools.page_store import PageStore
@@ -117,7 +120,7 @@ def _cited_answers(
     questions = questions[:limit]
     settings = load_settings(model=model, reader=reader, seconds=seconds)
     wishes = Wishes(settings=settings, corpora=(str(data),))
-    started = time.monotonic()
+    watch = Stopwatch()
 
     async def measure(cancel: Cancellation) -> tuple[list[Row], list[Outcome]]:
         found: list[Outcome] = []
@@ -147,16 +150,22 @@ def _cited_answers(
         return rows, [*found, *alone]
 
     rows, outcomes = run_async(measure)
-    digest = machine.digest_of_folder(data)
-    result = evaluation_result(
+    result = measured(
         name,
-        data={"path": str(data), "digest": digest, "n": len(questions)},
-        settings=settings.model_dump(mode="json", exclude={"endpoint_key"}),
+        data=DataUsed(str(data), machine.digest_of_folder(data), len(questions)),
+        options={"limit": limit, "seed": seed, "closed_book": closed_book},
+        settings=settings,
+        model=settings.model,
+        reader=settings.reader,
         rows=rows,
-        seconds=time.monotonic() - started,
-        questions=[asdict(outcome) for outcome in outcomes],
+        questions=[{"method": _method(outcome), **asdict(outcome)} for outcome in outcomes],
+        watch=watch,
     )
-    show_result(result, as_json=as_json)
+    finish(result, as_json=as_json, output=output)
+
+
+def _method(outcome: Outcome) -> str:
+    return "closed-book" if outcome.status == "closed-book" else "leadline"
 
 
 def _tell(outcome: Outcome) -> None:

@@ -3,16 +3,14 @@
 from __future__ import annotations
 
 import asyncio
-import time
-from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import click
 
 from ..cancellation import Cancellation
-from .eval_options import data_option, json_option, limit_option, seed_option
-from .eval_result import evaluation_result, show_result
+from .eval_options import data_option, json_option, limit_option, output_option, seed_option
+from .eval_result import finish
 from .running import run_async
 from .terminal import progress_bars
 
@@ -33,12 +31,21 @@ ABOUT = {"extraction": "Main text of news pages, beside trafilatura alone (artic
 )
 @limit_option
 @seed_option
+@output_option
 @json_option
-def _extraction(data: Path, part: Part, limit: int | None, seed: int | None, as_json: bool) -> None:
+def _extraction(
+    data: Path,
+    part: Part,
+    limit: int | None,
+    seed: int | None,
+    output: Path | None,
+    as_json: bool,
+) -> None:
     from ..evals import extraction, machine
+    from ..evals.result import DataUsed, Stopwatch, measured
 
     pages = extraction.load(data, part=part, limit=limit, seed=seed)
-    started = time.monotonic()
+    watch = Stopwatch()
 
     async def measure(cancel: Cancellation) -> list[Matches]:
         with progress_bars() as progress:
@@ -47,15 +54,15 @@ def _extraction(data: Path, part: Part, limit: int | None, seed: int | None, as_
             )
 
     matches = run_async(measure)
-    result = evaluation_result(
+    result = measured(
         "extraction",
-        data={"path": str(data), "digest": machine.digest_of_folder(data), "n": len(pages)},
-        settings={"part": part, "limit": limit, "seed": seed},
+        data=DataUsed(str(data), machine.digest_of_folder(data), len(pages)),
+        options={"part": part, "limit": limit, "seed": seed},
         rows=extraction.rows(matches),
-        seconds=time.monotonic() - started,
-        questions=[asdict(match) for match in matches],
+        questions=matches,
+        watch=watch,
     )
-    show_result(result, as_json=as_json)
+    finish(result, as_json=as_json, output=output)
 
 
 COMMANDS = (_extraction,)

@@ -3,9 +3,8 @@
 from __future__ import annotations
 
 import asyncio
-import time
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Literal
+from typing import TYPE_CHECKING, Literal
 
 import click
 
@@ -16,16 +15,18 @@ from .eval_options import (
     json_option,
     limit_option,
     names,
+    output_option,
     part_option,
     seed_option,
     sets_option,
 )
-from .eval_result import evaluation_result, show_result, trials_so_far
+from .eval_result import finish, trials_so_far
 from .running import run_async
 from .terminal import note, progress_bars, warn
 
 if TYPE_CHECKING:
     from ..evals.hop_methods import HopAnswer
+    from ..evals.result import EvaluationResult
     from ..evals.scores import Score
     from ..evals.trials import FinishedTrials
 
@@ -51,6 +52,7 @@ ABOUT = {
 @click.option("-m", "--model", help="Model that plans and writes.")
 @click.option("--reader", help='Model that reads: an id, or "none".')
 @fresh_option
+@output_option
 @json_option
 def _hop(
     data: Path,
@@ -63,6 +65,7 @@ def _hop(
     model: str | None,
     reader: str | None,
     fresh: bool,
+    output: Path | None,
     as_json: bool,
 ) -> None:
     """Multi-hop questions answered from the paragraphs of all.
@@ -74,6 +77,7 @@ def _hop(
     from ..evals import hop, machine, scores
     from ..evals.hop_methods import BASELINES, effort_of
     from ..evals.hop_questions import load_sets
+    from ..evals.result import DataUsed, Stopwatch, measured
     from ..locations import locations
     from ..settings import load_settings
 
@@ -82,19 +86,19 @@ def _hop(
             effort_of(method)
     settings = load_settings(model=model, reader=reader, seconds=seconds)
     chosen = load_sets(data, sets=sets, part=part, limit=limit, seed=seed)
-    started = time.monotonic()
+    watch = Stopwatch()
 
-    async def measure(cancel: Cancellation) -> tuple[dict[str, Any], FinishedTrials]:
+    async def measure(cancel: Cancellation) -> tuple[EvaluationResult, FinishedTrials]:
         digest = await asyncio.to_thread(machine.digest_of_folders, (data,))
-        used: dict[str, object] = {
+        options: dict[str, object] = {
             "sets": [each.name for each in chosen],
             "part": part,
             "limit": limit,
             "seed": seed,
             "methods": methods,
-            **settings.model_dump(mode="json", exclude={"endpoint_key"}),
         }
-        finished = trials_so_far("hop", digest, used, fresh=fresh)
+        in_force = settings.model_dump(mode="json", exclude={"endpoint_key"})
+        finished = trials_so_far("hop", digest, {**options, **in_force}, fresh=fresh)
         resumed = len(finished)
         with progress_bars() as progress:
             folder = locations().cache / "evals" / "hop"
@@ -108,22 +112,22 @@ def _hop(
                 progress=progress,
                 model=settings.model,
             )
-        result = evaluation_result(
+        result = measured(
             "hop",
-            data={
-                "path": str(data),
-                "digest": digest,
-                "n": sum(len(each.questions) for each in chosen),
-            },
-            settings=used,
+            data=DataUsed(str(data), digest, sum(len(each.questions) for each in chosen)),
+            options=options,
+            settings=settings,
+            model=settings.model,
+            reader=settings.reader,
             rows=scores.rows(found),
-            seconds=time.monotonic() - started,
-            questions=[score.model_dump() for score in found],
+            questions=found,
+            watch=watch,
+            resumed=resumed,
         )
-        return {**result, "resumed": resumed}, finished
+        return result, finished
 
     result, finished = run_async(measure)
-    show_result(result, as_json=as_json)
+    finish(result, as_json=as_json, output=output)
     finished.forget()
 
 

@@ -34,3 +34,10 @@ fresh_option = click.option(
     "--fresh", is_flag=True, help="Forget what an interrupted run finished."
 )
 json_option = click.option("--json", "as_json", is_flag=True, help="Print one JSON object.")
+output_option = click.option(
+    "-o",
+    "--output",
+    type=click.Path(file_okay=False, path_type=Path),
+    metavar="DIR",
+    help="Keep the result in this folder, not among Leadline's own.",
+)

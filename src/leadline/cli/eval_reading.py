@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import time
 from collections.abc import Awaitable, Callable
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal, TypedDict, TypeVar, Unpack
@@ -17,15 +16,17 @@ from .eval_options import (
     json_option,
     limit_option,
     names,
+    output_option,
     part_option,
     seed_option,
     sets_option,
 )
-from .eval_result import evaluation_result, show_result, trials_so_far
+from .eval_result import finish, trials_so_far
 from .running import run_async
 from .terminal import progress_bars, warn
 
 if TYPE_CHECKING:
+    from ..evals.result import EvaluationResult
     from ..evals.trials import Evaluation, FinishedTrials
     from ..progress import Progress
     from ..settings import Settings
@@ -49,6 +50,7 @@ class _Shared(TypedDict):
     methods: tuple[str, ...]
     reader: str | None
     fresh: bool
+    output: Path | None
     as_json: bool
 
 
@@ -64,6 +66,7 @@ def _shared(command: F) -> F:
     """The options of :class:`_Shared`."""
     for option in (
         json_option,
+        output_option,
         fresh_option,
         click.option("--reader", help='Model of the method "reader": an id, or "none".'),
         click.option(
@@ -191,21 +194,24 @@ def _filings(data: Path, limit: int | None, seed: int | None, **shared: Unpack[_
     help="In which both compute.",
 )
 @click.option("--reader", help="Model of both: an id.")
+@output_option
 @json_option
 def _published(
     data: Path,
     limit: int,
     precision: Literal["bfloat16", "float32"],
     reader: str | None,
+    output: Path | None,
     as_json: bool,
 ) -> None:
     from ..evals import machine, published, scores
+    from ..evals.result import DataUsed, Stopwatch, measured
     from ..runtime.catalogue import resolve
     from ..settings import load_settings
     from ..threads import in_thread
 
     files = resolve(load_settings(reader=reader).reader)
-    started = time.monotonic()
+    watch = Stopwatch()
 
     async def measure(cancel: Cancellation) -> published.Comparison:
         with progress_bars() as progress:
@@ -218,22 +224,24 @@ def _published(
             return await in_thread(work, cancel=cancel)
 
     found = run_async(measure)
-    result = evaluation_result(
+    result = measured(
         "published",
-        data={"path": str(data), "digest": machine.digest_of_folder(data), "n": limit},
-        settings={"reader": files.id, "precision": precision, "text_tokens": found.tokens},
+        data=DataUsed(str(data), machine.digest_of_folder(data), limit),
+        options={"limit": limit, "precision": precision, "text_tokens": found.tokens},
+        reader=files.id,
         rows=scores.rows(found.scores),
-        seconds=time.monotonic() - started,
-        questions=[score.model_dump() for score in found.scores],
+        questions=found.scores,
+        watch=watch,
     )
-    show_result(result, as_json=as_json)
+    finish(result, as_json=as_json, output=output)
 
 
 def _measure_reading(data: Path, load: Load, **shared: Unpack[_Shared]) -> None:
     """Load an evaluation, measure the methods, print the rows."""
     from ..evals import machine, scores
     from ..evals.bench import Bench
-    from ..evals.methods import check_methods
+    from ..evals.methods import FIRST_STAGES, check_methods
+    from ..evals.result import DataUsed, Stopwatch, measured
     from ..evals.trials import run_trials
     from ..settings import load_settings
 
@@ -241,29 +249,34 @@ def _measure_reading(data: Path, load: Load, **shared: Unpack[_Shared]) -> None:
     check_methods(methods)
     settings = load_settings(reader=shared["reader"])
     read_with = settings.model_dump(include={"reader", "embedder", "reading_tokens"})
-    started = time.monotonic()
+    watch = Stopwatch()
 
-    async def measure(cancel: Cancellation) -> tuple[dict[str, Any], FinishedTrials]:
+    async def measure(cancel: Cancellation) -> tuple[EvaluationResult, FinishedTrials]:
         with progress_bars() as progress:
             evaluation = await load(settings, cancel, progress)
             digest = await asyncio.to_thread(machine.digest_of_folders, evaluation.folders)
-            chosen = {**evaluation.settings, "methods": methods, **read_with}
-            finished = trials_so_far(evaluation.name, digest, chosen, fresh=shared["fresh"])
+            options = {**evaluation.settings, "methods": methods}
+            finished = trials_so_far(
+                evaluation.name, digest, {**options, **read_with}, fresh=shared["fresh"]
+            )
             resumed = len(finished)
             bench = Bench(settings, cancel=cancel, progress=progress, warn=warn)
             found = await run_trials(evaluation, methods, finished, bench)
-        result = evaluation_result(
+        result = measured(
             evaluation.name,
-            data={"path": str(data), "digest": digest, "n": evaluation.questions},
-            settings=chosen,
+            data=DataUsed(str(data), digest, evaluation.questions),
+            options=options,
+            settings=settings,
+            reader=settings.reader if set(methods) - set(FIRST_STAGES) else "",
             rows=scores.rows(found),
-            seconds=time.monotonic() - started,
-            questions=[score.model_dump() for score in found],
+            questions=found,
+            watch=watch,
+            resumed=resumed,
         )
-        return {**result, "resumed": resumed}, finished
+        return result, finished
 
     result, finished = run_async(measure)
-    show_result(result, as_json=shared["as_json"])
+    finish(result, as_json=shared["as_json"], output=shared["output"])
     finished.forget()
 
 

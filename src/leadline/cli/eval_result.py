@@ -1,16 +1,15 @@
-"""The result of an evaluation: one JSON object, or a table of its rows."""
+"""The result of an evaluation: one JSON object, or a table of its rows; kept as a file."""
 
 from __future__ import annotations
 
-import resource
-from collections.abc import Mapping, Sequence
-from dataclasses import asdict
-from typing import TYPE_CHECKING, Any
+from collections.abc import Mapping
+from pathlib import Path
+from typing import TYPE_CHECKING
 
-from .terminal import note, stdout_console, write_json
+from .terminal import note, stdout_console, write_result
 
 if TYPE_CHECKING:
-    from ..evals.rows import Row
+    from ..evals.result import EvaluationResult
     from ..evals.trials import FinishedTrials
 
 
@@ -28,47 +27,32 @@ def trials_so_far(
     return finished
 
 
-def evaluation_result(
-    name: str,
-    *,
-    data: Mapping[str, object],
-    settings: Mapping[str, object],
-    rows: Sequence[Row],
-    seconds: float,
-    questions: Sequence[Mapping[str, object]],
-) -> dict[str, Any]:
-    """What ``eval run --json`` prints.
+def finish(result: EvaluationResult, *, as_json: bool, output: Path | None) -> None:
+    """Keep a result in the folder ``output``, or in that of all results, and print it."""
+    from ..evals.result import keep
+    from ..locations import locations
 
-    ``data`` says path, digest and number of questions; ``questions`` how each of them went.
-    """
-    from ..evals.machine import describe_machine
-
-    return {
-        "name": name,
-        "data": data,
-        "settings": settings,
-        "machine": describe_machine(),
-        "rows": [asdict(row) for row in rows],
-        "seconds": round(seconds, 1),
-        "peak_memory_mib": resource.getrusage(resource.RUSAGE_SELF).ru_maxrss // 1024,
-        "questions": questions,
-    }
+    path = keep(result, output or locations().evaluations)
+    show_result(result, as_json=as_json)
+    note(f"kept as {path}")
 
 
-def show_result(result: Mapping[str, Any], *, as_json: bool) -> None:
+def show_result(result: EvaluationResult, *, as_json: bool) -> None:
     """Print a result as JSON, or its rows as a table."""
     if as_json:
-        write_json(result)
+        from ..evals.result import to_json
+
+        write_result(to_json(result))
         return
     from rich.table import Table
 
     table = Table("set", "method", "metric", "value", "95 %", "n", box=None)
-    for row in result["rows"]:
-        interval = f"{_figure(row['low'])}–{_figure(row['high'])}"
-        value, n = _figure(row["value"]), str(row["n"])
-        table.add_row(row["set"], row["method"], row["metric"], value, interval, n)
+    for row in result.rows:
+        interval = f"{figure(row.low)}–{figure(row.high)}"
+        table.add_row(row.set, row.method, row.metric, figure(row.value), interval, str(row.n))
     stdout_console().print(table)
 
 
-def _figure(value: float) -> str:
+def figure(value: float) -> str:
+    """Three decimals, or none from a hundred on."""
     return f"{value:.3f}" if value < 100 else f"{value:,.0f}"

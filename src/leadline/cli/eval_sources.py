@@ -3,15 +3,14 @@
 from __future__ import annotations
 
 import hashlib
-import time
-from dataclasses import asdict
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 import click
 
 from ..cancellation import Cancellation
-from .eval_options import json_option
-from .eval_result import evaluation_result, show_result
+from .eval_options import json_option, output_option
+from .eval_result import finish
 from .running import run_async
 from .terminal import warn
 
@@ -22,15 +21,17 @@ ABOUT = {"source-choice": "Choosing the search backend for a question by its des
 
 
 @click.command("source-choice", help=ABOUT["source-choice"])
+@output_option
 @json_option
-def _source_choice(as_json: bool) -> None:
+def _source_choice(output: Path | None, as_json: bool) -> None:
     from ..agent.assembly import open_embedder
     from ..evals import source_choice
+    from ..evals.result import DataUsed, Stopwatch, measured
     from ..settings import load_settings
     from ..tools.passage_ranker import HybridRanker
 
     settings, labelled = load_settings(), source_choice.load()
-    started = time.monotonic()
+    watch = Stopwatch()
 
     async def measure(cancel: Cancellation) -> list[Choice]:
         embedder = await open_embedder(settings, warn=warn)
@@ -42,15 +43,15 @@ def _source_choice(as_json: bool) -> None:
 
     choices = run_async(measure)
     digest = hashlib.sha256(labelled.model_dump_json().encode()).hexdigest()
-    result = evaluation_result(
+    result = measured(
         "source-choice",
-        data={"path": "", "digest": digest, "n": len(labelled.questions)},
-        settings={"embedder": settings.embedder},
+        data=DataUsed("", digest, len(labelled.questions)),
+        options={"embedder": settings.embedder},
         rows=source_choice.rows(choices, model=settings.embedder),
-        seconds=time.monotonic() - started,
-        questions=[asdict(choice) for choice in choices],
+        questions=choices,
+        watch=watch,
     )
-    show_result(result, as_json=as_json)
+    finish(result, as_json=as_json, output=output)
 
 
 COMMANDS = (_source_choice,)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import random
-import time
 from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -12,7 +11,8 @@ import click
 
 from ..cancellation import Cancellation
 from ..errors import ConfigError
-from .eval_result import evaluation_result, show_result
+from .eval_options import json_option, output_option
+from .eval_result import finish
 from .running import run_async
 from .terminal import note, progress_bars, warn
 
@@ -46,7 +46,8 @@ _PROBLEMS_SHOWN = 20
 @click.option("--trials", type=click.IntRange(1), help="Trials of each task; default: as found.")
 @click.option("--limit", type=click.IntRange(1), help="Take the first N tasks.")
 @click.option("--seed", type=int, help="Shuffle the tasks first.")
-@click.option("--json", "as_json", is_flag=True, help="Print one JSON object.")
+@output_option
+@json_option
 def _widesearch(
     data: Path | None,
     responses: tuple[Path, ...],
@@ -55,10 +56,12 @@ def _widesearch(
     trials: int | None,
     limit: int | None,
     seed: int | None,
+    output: Path | None,
     as_json: bool,
 ) -> None:
     from ..agent.assembly import open_engine
     from ..evals.machine import digest_of_folder
+    from ..evals.result import DataUsed, Stopwatch, measured
     from ..evals.widesearch.download import download
     from ..evals.widesearch.evaluation import evaluate, rows
     from ..evals.widesearch.judge import LiteralJudge, ModelJudge
@@ -67,7 +70,7 @@ def _widesearch(
     from ..evals.widesearch.tasks import load_tasks
     from ..settings import load_settings
 
-    started = time.monotonic()
+    watch = Stopwatch()
     rules = OfficialRules() if official else CorrectedRules()
     found = load_responses(responses)
     if not found.responses:
@@ -107,21 +110,26 @@ def _widesearch(
     figures = evaluated.figures(trials=trials or several, official=official)
     if not figures:
         raise ConfigError(f"{folder} has no gold table", remedy="get the data set again")
-    result = evaluation_result(
+    result = measured(
         "widesearch",
-        data={
-            "path": str(folder),
-            "digest": digest_of_folder(folder if folder.is_dir() else folder.parent),
-            "n": n,
+        data=DataUsed(
+            str(folder), digest_of_folder(folder if folder.is_dir() else folder.parent), n
+        ),
+        options={
+            "official": official,
+            "judge": judge,
+            "trials": trials or several,
+            "limit": limit,
+            "seed": seed,
         },
-        settings={"official": official, "judge": judge, "trials": trials or several},
+        model=judge or "",
         rows=rows(
             figures, method="official" if official else "corrected", judge=judge or "literal"
         ),
-        seconds=time.monotonic() - started,
         questions=[asdict(trial) | asdict(table) for trial, table in evaluated.trials],
+        watch=watch,
     )
-    show_result(result, as_json=as_json)
+    finish(result, as_json=as_json, output=output)
 
 
 @click.command("tables", help=ABOUT["tables"])
@@ -144,7 +152,8 @@ def _widesearch(
 @click.option("-m", "--model", help="Model that plans and judges.")
 @click.option("--reader", help='Model that reads: an id, or "none".')
 @click.option("--closed-book/--no-closed-book", default=True, help="Ask the model alone as well.")
-@click.option("--json", "as_json", is_flag=True, help="Print one JSON object.")
+@output_option
+@json_option
 def _tables(
     data: Path,
     limit: int,
@@ -154,15 +163,17 @@ def _tables(
     model: str | None,
     reader: str | None,
     closed_book: bool,
+    output: Path | None,
     as_json: bool,
 ) -> None:
     from ..agent.assembly import Wishes, open_engine, open_researcher
     from ..evals import manual_tasks, table_tasks, tables, wikitable_tasks
     from ..evals.machine import digest_of_folder
+    from ..evals.result import DataUsed, Stopwatch, measured
     from ..locations import locations
     from ..settings import load_settings
 
-    started = time.monotonic()
+    watch = Stopwatch()
     settings = load_settings(model=model, reader=reader, seconds=seconds)
     if (manual := manual_tasks.manual_tasks(data)) is not None:
         tasks = manual[:limit]
@@ -197,16 +208,18 @@ def _tables(
         return found
 
     outcomes = run_async(measure)
-    result = evaluation_result(
+    result = measured(
         "tables",
-        data={"path": str(data), "digest": digest_of_folder(folder), "n": len(tasks)},
-        settings=settings.model_dump(mode="json", exclude={"endpoint_key"})
-        | {"seed": seed, "distractors": distractors},
+        data=DataUsed(str(data), digest_of_folder(folder), len(tasks)),
+        options={"limit": limit, "seed": seed, "distractors": distractors},
+        settings=settings,
+        model=settings.model,
+        reader=settings.reader,
         rows=tables.rows(outcomes, model=settings.model),
-        seconds=time.monotonic() - started,
-        questions=[asdict(outcome) for outcome in outcomes],
+        questions=outcomes,
+        watch=watch,
     )
-    show_result(result, as_json=as_json)
+    finish(result, as_json=as_json, output=output)
 
 
 def _tell(outcome: Outcome) -> None:
