@@ -77,3 +77,51 @@ def share_interval(values: Sequence[float]) -> tuple[float, float]:
     if all(value in (0.0, 1.0) for value in values):
         return wilson(int(sum(values)), len(values))
     return bootstrap(values)
+
+
+def paired_share_difference(first: Sequence[float], second: Sequence[float]) -> tuple[float, float]:
+    """The 95 % interval of ``second`` minus ``first``, shares of hits (1) and misses (0) in pairs.
+
+    Newcombe's score interval for McNemar's table (Statistics in Medicine 1998, method 10): it has a
+    width where all pairs agree, too.
+
+    Raises:
+        ValueError: there are no pairs.
+    """
+    n = len(first)
+    if not n:
+        raise ValueError("no pairs to compare")
+    pairs = list(zip(first, second, strict=True))
+    both, neither = pairs.count((1.0, 1.0)), pairs.count((0.0, 0.0))
+    lost, won = pairs.count((1.0, 0.0)), pairs.count((0.0, 1.0))
+    p1, p2 = (both + lost) / n, (both + won) / n
+    low1, high1 = wilson(both + lost, n)
+    low2, high2 = wilson(both + won, n)
+    phi = _correlation(both, lost, won, neither)
+    down, up = (p2 - low2, high1 - p1), (high2 - p2, p1 - low1)
+    difference = p2 - p1
+    return difference - _joint(*down, phi), difference + _joint(*up, phi)
+
+
+def mcnemar(first: Sequence[float], second: Sequence[float]) -> float:
+    """The p of McNemar's exact test that hits (1) and misses (0) in pairs are equally many."""
+    pairs = list(zip(first, second, strict=True))
+    lost, won = pairs.count((1.0, 0.0)), pairs.count((0.0, 1.0))
+    changed = lost + won
+    tail = sum(math.comb(changed, k) for k in range(min(lost, won) + 1))
+    # Whole numbers: a float cannot hold two to the power of a thousand and more.
+    return min(1.0, 2 * tail / (1 << changed))
+
+
+def _correlation(both: int, lost: int, won: int, neither: int) -> float:
+    """Phi of McNemar's table with Newcombe's correction for continuity."""
+    margins = (both + lost) * (won + neither) * (both + won) * (lost + neither)
+    if not margins:
+        return 0.0
+    excess = both * neither - lost * won
+    corrected = max(excess - (both + lost + won + neither) / 2, 0.0) if excess > 0 else excess
+    return corrected / math.sqrt(margins)
+
+
+def _joint(own: float, other: float, phi: float) -> float:
+    return math.sqrt(max(0.0, own**2 - 2 * phi * own * other + other**2))

@@ -72,6 +72,19 @@ def test_every_result_is_kept_as_it_is_printed(
     assert len(list(locations().evaluations.iterdir())) == 1
 
 
+def test_results_become_a_page(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    page = tmp_path / "report.html"
+    assert run(["eval", "report", "-o", str(page)]) == ExitCode.USAGE
+    assert "holds no result of an evaluation" in capsys.readouterr().err
+    folder = write_trec(tmp_path / "trec")
+    for _ in range(2):
+        arguments = ["eval", "run", "rerank", "--data", str(folder), "--methods", "bm25"]
+        assert run([*arguments, "-o", str(tmp_path / "results")]) == ExitCode.OK
+    assert run(["eval", "report", str(tmp_path / "results"), "-o", str(page)]) == ExitCode.OK
+    assert "2 results in" in capsys.readouterr().err
+    assert "Result 2 beside result 1" in page.read_text()
+
+
 def test_only_settings_that_were_changed_are_told_and_no_secret(
     tmp_path: Path, endpoint: Endpoint, monkeypatch: pytest.MonkeyPatch
 ) -> None:

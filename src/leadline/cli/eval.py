@@ -11,7 +11,7 @@ import click
 
 from ..cancellation import Cancellation
 from ..errors import ConfigError
-from . import eval_extraction, eval_hop, eval_reading, eval_sources, eval_tables
+from . import eval_extraction, eval_hop, eval_reading, eval_report, eval_sources, eval_tables
 from .eval_options import json_option, output_option
 from .eval_result import finish
 from .running import run_async
@@ -67,6 +67,9 @@ def list_evals() -> None:
         loaded = question_set.load(name)
         table.add_row(name, str(len(loaded.questions)), loaded.about)
     stdout_console().print(table)
+
+
+eval_.add_command(eval_report.report_evals)
 
 
 @eval_.group("run", cls=_Evaluations, commands=_COMMANDS)

@@ -46,13 +46,10 @@ def show_result(result: EvaluationResult, *, as_json: bool) -> None:
         return
     from rich.table import Table
 
+    from ..evals.figures import figure
+
     table = Table("set", "method", "metric", "value", "95 %", "n", box=None)
     for row in result.rows:
         interval = f"{figure(row.low)}–{figure(row.high)}"
         table.add_row(row.set, row.method, row.metric, figure(row.value), interval, str(row.n))
     stdout_console().print(table)
-
-
-def figure(value: float) -> str:
-    """Three decimals, or none from a hundred on."""
-    return f"{value:.3f}" if value < 100 else f"{value:,.0f}"
