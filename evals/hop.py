@@ -13,6 +13,7 @@ from pathlib import Path
 
 from ..agent.assembly import Wishes, open_embedder, open_engine, open_researcher
 from ..agent.corpus_source import CorpusSource
+from ..agent.exports.trec_answer import answer_of
 from ..cancellation import Cancellation
 from ..locations import locations
 from ..progress import Progress
@@ -162,4 +163,10 @@ def scored(method: str, model: str, question: HopQuestion, answer: HopAnswer) ->
         question=question.question,
         shares=shares,
         costs={"seconds": answer.seconds, "tokens": float(answer.tokens)},
+        answer=answer_of(
+            answer.statements or [(answer.answer, ())],
+            run_id=method,
+            topic_id=question.id,
+            topic=question.question,
+        ),
     )

@@ -54,6 +54,8 @@ class HopAnswer:
     claims: int = 0
     unsupported: int = 0
     """Claims that are not found borne out by what they cite."""
+    statements: tuple[tuple[str, tuple[str, ...]], ...] = ()
+    """The claims' texts, each with the addresses that it cites."""
 
 
 class HopMethod(Protocol):
@@ -154,6 +156,10 @@ class Research:
             resolved=sum(resolves(citation, self.lookup) for citation in citations),
             claims=len(report.claims),
             unsupported=sum(claim.verdict != "supported" for claim in report.claims),
+            statements=tuple(
+                (claim.text, tuple(citation.url for citation in claim.citations))
+                for claim in report.claims
+            ),
         )
 
 

@@ -9,7 +9,7 @@ from urllib.parse import urlsplit
 
 from ..runtime.passages import Passage
 from ..storage import write_atomically
-from .multihop import CORPORA, Part, read_pool, read_questions
+from .multihop import CORPORA, Part, name_in_pool, read_pool, read_questions
 from .trials import choose_sets
 
 
@@ -24,6 +24,8 @@ class HopQuestion:
     gold: frozenset[int]
     paragraphs: tuple[str, ...]
     """The gold paragraphs themselves, titles first, in the order of the pool."""
+    id: str = ""
+    """As the data names it, or its number in the file."""
 
     def is_gold(self, url: str) -> bool:
         """Whether the file at ``url`` is one of the gold paragraphs."""
@@ -47,7 +49,7 @@ class HopSet:
             StorageError: the disk refused.
         """
         for place in _places(self.pool).values():
-            path = folder / f"{place:06d}.md"
+            path = folder / f"{name_in_pool(place)}.md"
             if not path.exists():
                 write_atomically(path, _as_markdown(self.pool[place]))
         return folder
@@ -85,7 +87,9 @@ def _load(folder: Path, name: str, *, part: Part, limit: int | None, seed: int |
     for item in read_questions(name, folder, part=part, limit=limit, seed=seed):
         gold = sorted(places[item.passages[at].page.page_id] for at in item.gold)
         texts = tuple(_as_markdown(pool[place]) for place in gold)
-        questions.append(HopQuestion(name, item.question, item.answers, frozenset(gold), texts))
+        questions.append(
+            HopQuestion(name, item.question, item.answers, frozenset(gold), texts, item.id)
+        )
     return HopSet(name, pool, tuple(questions))
 
 

@@ -23,6 +23,7 @@ from ..runtime.passages import Passage
 from .data_files import DataRecord, damaged, read_json
 from .paragraphs import paragraph
 from .rankers import best_first
+from .rankings import Ranking
 from .reading_method import ReadingMethod
 from .scores import Score
 from .trials import Evaluation, Trial, choose_sets
@@ -42,6 +43,7 @@ class _MusiqueParagraph(DataRecord):
 
 
 class _MusiqueQuestion(DataRecord):
+    id: str = ""
     question: str
     answer: str = ""
     answer_aliases: tuple[str, ...] = ()
@@ -54,6 +56,7 @@ class _MusiquePooled(DataRecord):
 
 
 class _HotpotQuestion(DataRecord):
+    id: str = Field(default="", alias="_id")
     question: str
     answer: str = ""
     context: tuple[tuple[str, tuple[str, ...]], ...] = Field(min_length=1)
@@ -71,6 +74,8 @@ class MultihopQuestion:
     gold: tuple[int, ...]
     answers: tuple[str, ...] = ()
     """Right answers, any of which will do."""
+    id: str = ""
+    """As the data names it, or its number in the file."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -89,7 +94,10 @@ class WindowTrial:
         seconds = time.monotonic() - started
         gold = set(item.gold)
         share = recall(best_first(scores), gold, at=len(gold))
-        return [_score(method, self.set, item.question, {"recall@g": share}, seconds)]
+        names = [f"{item.id}-{place}" for place in range(len(item.passages))]
+        relevant = {names[place]: 1 for place in item.gold}
+        ranking = Ranking.of(item.id, names, scores, relevant)
+        return [_score(method, self.set, item.question, {"recall@g": share}, seconds, ranking)]
 
 
 @dataclass(frozen=True, slots=True)
@@ -98,19 +106,27 @@ class PoolTrial:
 
     key: str
     set: str
-    question: str
+    item: MultihopQuestion
     pool: tuple[Passage, ...]
     gold: frozenset[int]
 
     async def measure(
         self, method: ReadingMethod, *, cancel: Cancellation, progress: Progress
     ) -> list[Score]:
-        started = time.monotonic()
-        scores = await method.rank_pool(self.question, self.pool, cancel=cancel, progress=progress)
+        item, started = self.item, time.monotonic()
+        scores = await method.rank_pool(item.question, self.pool, cancel=cancel, progress=progress)
         seconds = time.monotonic() - started
-        ranking = best_first(scores)
-        shares = {f"recall@{at}": recall(ranking, self.gold, at=at) for at in _DEPTHS}
-        return [_score(method, self.set, self.question, shares, seconds)]
+        order = best_first(scores)
+        shares = {f"recall@{at}": recall(order, self.gold, at=at) for at in _DEPTHS}
+        names = [name_in_pool(place) for place in range(len(self.pool))]
+        relevant = {names[place]: 1 for place in sorted(self.gold)}
+        ranking = Ranking.of(item.id, names, scores, relevant)
+        return [_score(method, self.set, item.question, shares, seconds, ranking)]
+
+
+def name_in_pool(place: int) -> str:
+    """What the paragraph at ``place`` in the pool is called."""
+    return f"{place:06d}"
 
 
 def recall(ranking: Sequence[int], gold: set[int] | frozenset[int], *, at: int) -> float:
@@ -128,11 +144,12 @@ def read_musique(folder: Path) -> list[MultihopQuestion]:
     return [
         _question(
             path,
+            raw.id or str(number),
             raw.question,
             [(p.title, p.paragraph_text, p.is_supporting) for p in raw.paragraphs],
             (raw.answer, *raw.answer_aliases),
         )
-        for raw in read_json(path, TypeAdapter(list[_MusiqueQuestion]))
+        for number, raw in enumerate(read_json(path, TypeAdapter(list[_MusiqueQuestion])))
     ]
 
 
@@ -144,10 +161,11 @@ def read_hotpotqa(folder: Path) -> list[MultihopQuestion]:
     """
     path = folder / "hotpotqa_train.json"
     questions = []
-    for raw in read_json(path, TypeAdapter(list[_HotpotQuestion])):
+    for number, raw in enumerate(read_json(path, TypeAdapter(list[_HotpotQuestion]))):
         gold = {title for title, _ in raw.supporting_facts}
         marked = [(title, "".join(lines), title in gold) for title, lines in raw.context]
-        questions.append(_question(path, raw.question, marked, (raw.answer,)))
+        name = raw.id or str(number)
+        questions.append(_question(path, name, raw.question, marked, (raw.answer,)))
     return questions
 
 
@@ -199,7 +217,7 @@ def load(
             places = {passage.page.page_id: place for place, passage in enumerate(pool)}
             for n, item in enumerate(questions):
                 gold = _gold_in_pool(folder, corpus, item, places)
-                trials.append(PoolTrial(f"{name} {n}", name, item.question, pool, gold))
+                trials.append(PoolTrial(f"{name} {n}", name, item, pool, gold))
     return Evaluation(
         name="multihop",
         folders=(folder,),
@@ -211,6 +229,7 @@ def load(
 
 def _question(
     path: Path,
+    name: str,
     question: str,
     paragraphs: Sequence[tuple[str, str, bool]],
     answers: Sequence[str],
@@ -219,7 +238,7 @@ def _question(
     if not gold:
         raise damaged(path, f"no paragraph of {question!r} is marked")
     passages = tuple(paragraph(title, text) for title, text, _ in paragraphs)
-    return MultihopQuestion(question, passages, gold, tuple(filter(None, answers)))
+    return MultihopQuestion(question, passages, gold, tuple(filter(None, answers)), name)
 
 
 def _part(
@@ -266,7 +285,12 @@ def _gold_in_pool(
 
 
 def _score(
-    method: ReadingMethod, set_name: str, question: str, shares: dict[str, float], seconds: float
+    method: ReadingMethod,
+    set_name: str,
+    question: str,
+    shares: dict[str, float],
+    seconds: float,
+    ranking: Ranking,
 ) -> Score:
     return Score(
         method=method.name,
@@ -275,6 +299,7 @@ def _score(
         question=question,
         shares=shares,
         costs={"seconds": seconds},
+        ranking=ranking,
     )
 
 

@@ -10,7 +10,7 @@ import math
 import random
 import time
 from collections import defaultdict
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -22,6 +22,7 @@ from ..runtime.passages import Passage
 from .data_files import DataRecord, damaged, read_data_text, read_json
 from .paragraphs import paragraph
 from .rankers import best_first
+from .rankings import Ranking
 from .reading_method import ReadingMethod
 from .scores import Score
 from .trials import Evaluation
@@ -47,15 +48,34 @@ class JudgedQuery:
     """A query with the passages that BM25 found, best first."""
 
     query: str
+    topic: str
+    """The query's id."""
     passages: tuple[Passage, ...]
-    grades: tuple[int, ...]
-    """One for each passage; 0 where none was given."""
-    judged: tuple[int, ...]
-    """All grades of the query, those of passages that BM25 missed too."""
+    documents: tuple[str, ...]
+    """The passages' ids."""
+    judged: Mapping[str, int]
+    """All grades of the query by document, those of passages that BM25 missed too."""
 
-    def ndcg(self, ranking: Sequence[int]) -> float:
-        """nDCG@10 of the passages in the order ``ranking``."""
-        return ndcg([self.grades[place] for place in ranking], self.judged, at=_DEPTH)
+    @property
+    def grades(self) -> list[int]:
+        """One for each passage; 0 where none was given."""
+        return [self.judged.get(document, 0) for document in self.documents]
+
+    def score(
+        self, method: str, model: str, scores: Sequence[float], costs: Mapping[str, float]
+    ) -> Score:
+        """nDCG@10 of the passages in the order of ``scores``."""
+        grades = self.grades
+        gains = [grades[place] for place in best_first(scores)]
+        return Score(
+            method=method,
+            model=model,
+            sets=(_SET,),
+            question=self.query,
+            shares={_METRIC: ndcg(gains, list(self.judged.values()), at=_DEPTH)},
+            costs=dict(costs),
+            ranking=Ranking.of(self.topic, self.documents, scores, self.judged),
+        )
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,8 +91,7 @@ class RerankTrial:
         item, started = self.item, time.monotonic()
         scores = await method.rank(item.query, item.passages, cancel=cancel, progress=progress)
         seconds = time.monotonic() - started
-        value = item.ndcg(best_first(scores))
-        return [_score(method.name, method.model, item, value, {"seconds": seconds})]
+        return [item.score(method.name, method.model, scores, {"seconds": seconds})]
 
 
 def ndcg(gains: Sequence[int], judged: Sequence[int], *, at: int) -> float:
@@ -99,13 +118,13 @@ def read_queries(folder: Path) -> list[JudgedQuery]:
         query_id = raw.hits[0].qid
         if query_id not in grades:
             raise damaged(folder / "qrels.txt", f"query {query_id} has no grades")
-        of_query = grades[query_id]
         queries.append(
             JudgedQuery(
                 query=raw.query,
+                topic=str(query_id),
                 passages=tuple(paragraph("", hit.content) for hit in raw.hits),
-                grades=tuple(of_query.get(hit.docid, 0) for hit in raw.hits),
-                judged=tuple(of_query.values()),
+                documents=tuple(hit.docid for hit in raw.hits),
+                judged=grades[query_id],
             )
         )
     return queries
@@ -125,10 +144,9 @@ def load(folder: Path, *, limit: int | None = None, seed: int | None = None) -> 
     queries = queries[:limit]
     references = []
     for item in queries:
-        as_given = range(len(item.grades))
-        references.append(_score("bm25 order of the data", "none", item, item.ndcg(as_given)))
-    for item in queries:
-        references.append(_score("best possible", "none", item, item.ndcg(best_first(item.grades))))
+        falling = range(len(item.passages), 0, -1)
+        references.append(item.score("bm25 order of the data", "none", falling, {}))
+    references += [item.score("best possible", "none", item.grades, {}) for item in queries]
     return Evaluation(
         name="rerank",
         folders=(folder,),
@@ -153,20 +171,3 @@ def _read_grades(path: Path) -> dict[int, dict[str, int]]:
         except ValueError as error:
             raise damaged(path, f"line {number}: {error}") from error
     return grades
-
-
-def _score(
-    method: str,
-    model: str,
-    item: JudgedQuery,
-    value: float,
-    costs: dict[str, float] | None = None,
-) -> Score:
-    return Score(
-        method=method,
-        model=model,
-        sets=(_SET,),
-        question=item.query,
-        shares={_METRIC: value},
-        costs=costs or {},
-    )

@@ -8,8 +8,10 @@ from statistics import fmean
 
 from pydantic import BaseModel, ConfigDict
 
+from ..agent.exports.trec_answer import TrecAnswer
 from ..runtime.reader import Reading
 from .intervals import bootstrap, share_interval
+from .rankings import Ranking
 from .rows import Row
 
 
@@ -27,6 +29,10 @@ class Score(BaseModel):
     """Metrics in [0, 1] by name."""
     costs: dict[str, float] = {}
     """Seconds, tokens read: by name, in any unit."""
+    ranking: Ranking | None = None
+    """Where documents were ranked."""
+    answer: TrecAnswer | None = None
+    """Where something was written."""
 
 
 def reading_costs(reading: Reading) -> dict[str, float]:

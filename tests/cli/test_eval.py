@@ -85,6 +85,30 @@ def test_results_become_a_page(tmp_path: Path, capsys: pytest.CaptureFixture[str
     assert "Result 2 beside result 1" in page.read_text()
 
 
+def test_rankings_and_answers_for_other_tools(
+    tmp_path: Path, endpoint: Endpoint, capsys: pytest.CaptureFixture[str]
+) -> None:
+    folder, runs = write_multihop(tmp_path / "multihop"), tmp_path / "for-others"
+    arguments = ["--data", str(folder), "--limit", "1", "--json"]
+    reading = ["--methods", "bm25", "--sets", "musique-pool", "--trec-runs", str(runs)]
+    assert run(["eval", "run", "multihop", *arguments, *reading]) == ExitCode.OK
+    captured = capsys.readouterr()
+    assert "2 files in" in captured.err
+    assert '"ranking":' not in captured.out
+    chunk = {"delta": {"content": '{"answer": "oaken"}'}, "finish_reason": "stop"}
+    endpoint.body = f"data: {json.dumps({'choices': [chunk]})}\n\ndata: [DONE]\n\n"
+    answering = ["--methods", "closed-book", "--sets", "musique", "--ragnarok", str(runs)]
+    assert run(["eval", "run", "hop", *arguments, *answering]) == ExitCode.OK
+    [question] = json.loads(capsys.readouterr().out)["questions"]
+    assert question["answer"]["answer"] == [{"text": "oaken", "citations": []}]
+    assert {path.name for path in runs.iterdir()} == {
+        "musique-pool.bm25.run",
+        "musique-pool.qrels",
+        "musique.closed-book.jsonl",
+    }
+    assert json.loads((runs / "musique.closed-book.jsonl").read_text()) == question["answer"]
+
+
 def test_only_settings_that_were_changed_are_told_and_no_secret(
     tmp_path: Path, endpoint: Endpoint, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -96,6 +96,22 @@ def test_events_are_replayed(finished: Report, capsys: pytest.CaptureFixture[str
     assert kinds == ["page.read", "warning"]
 
 
+def test_a_report_is_shown_as_an_answer_of_a_trec_run(
+    finished: Report, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert run(["runs", "show", "last", "--ragnarok"]) == ExitCode.OK
+    [line] = capsys.readouterr().out.splitlines()
+    assert json.loads(line) == {
+        "run_id": "leadline",
+        "topic_id": finished.run_id,
+        "topic": "When was it opened?",
+        "references": ["https://example.org/h"],
+        "response_length": 5,
+        "answer": [{"text": "It was opened in 1902.", "citations": [0]}],
+    }
+    assert run(["runs", "show", "last", "--ragnarok", "-o", "x.md"]) == ExitCode.USAGE
+
+
 def test_a_run_that_does_not_exist(capsys: pytest.CaptureFixture[str]) -> None:
     assert run(["runs", "show", "nothing"]) == ExitCode.FAILED
     assert "runs list" in capsys.readouterr().err

@@ -25,6 +25,7 @@ from .code_blocks import ROOT, CodeBlock, code_blocks, pages
 REASONS = frozenset(
     [
         "installs",
+        "needs evaluation data",
         "needs a model",
         "needs a notebook",
         "needs a server",

@@ -20,7 +20,7 @@ from .eval_options import (
     seed_option,
     sets_option,
 )
-from .eval_result import finish, trials_so_far
+from .eval_result import finish, tell_of_files, trials_so_far
 from .running import run_async
 from .terminal import note, progress_bars, warn
 
@@ -51,6 +51,12 @@ ABOUT = {
 @click.option("--seconds", type=click.FloatRange(min=0, min_open=True), help="Budget a question.")
 @click.option("-m", "--model", help="Model that plans and writes.")
 @click.option("--reader", help='Model that reads: an id, or "none".')
+@click.option(
+    "--ragnarok",
+    type=click.Path(file_okay=False, path_type=Path),
+    metavar="DIR",
+    help="Write the answers into this folder, as the TREC RAG track takes them.",
+)
 @fresh_option
 @output_option
 @json_option
@@ -64,6 +70,7 @@ def _hop(
     seconds: float | None,
     model: str | None,
     reader: str | None,
+    ragnarok: Path | None,
     fresh: bool,
     output: Path | None,
     as_json: bool,
@@ -74,7 +81,7 @@ def _hop(
     best pages of one search), leadline; leadline+growth_rounds=0 is research with another effort,
     several changes are joined by +.
     """
-    from ..evals import hop, machine, scores
+    from ..evals import hop, machine, scores, trec_files
     from ..evals.hop_methods import BASELINES, effort_of
     from ..evals.hop_questions import load_sets
     from ..evals.result import DataUsed, Stopwatch, measured
@@ -88,7 +95,7 @@ def _hop(
     chosen = load_sets(data, sets=sets, part=part, limit=limit, seed=seed)
     watch = Stopwatch()
 
-    async def measure(cancel: Cancellation) -> tuple[EvaluationResult, FinishedTrials]:
+    async def measure(cancel: Cancellation) -> tuple[EvaluationResult, FinishedTrials, list[Score]]:
         digest = await asyncio.to_thread(machine.digest_of_folders, (data,))
         options: dict[str, object] = {
             "sets": [each.name for each in chosen],
@@ -124,9 +131,12 @@ def _hop(
             watch=watch,
             resumed=resumed,
         )
-        return result, finished
+        return result, finished, found
 
-    result, finished = run_async(measure)
+    result, finished, found = run_async(measure)
+    if ragnarok is not None:
+        files = trec_files.write_trec_answers(found, ragnarok)
+        tell_of_files(files, ragnarok, missing=sum(score.answer is None for score in found))
     finish(result, as_json=as_json, output=output)
     finished.forget()
 

@@ -21,7 +21,7 @@ from .eval_options import (
     seed_option,
     sets_option,
 )
-from .eval_result import finish, trials_so_far
+from .eval_result import finish, tell_of_files, trials_so_far
 from .running import run_async
 from .terminal import progress_bars, warn
 
@@ -52,6 +52,14 @@ class _Shared(TypedDict):
     fresh: bool
     output: Path | None
     as_json: bool
+
+
+_trec_runs = click.option(
+    "--trec-runs",
+    type=click.Path(file_okay=False, path_type=Path),
+    metavar="DIR",
+    help="Write the rankings into this folder, as runs and qrels for trec_eval.",
+)
 
 
 def _sizes(ctx: click.Context, param: click.Parameter, value: str) -> tuple[int, ...]:
@@ -87,6 +95,7 @@ def _shared(command: F) -> F:
 @part_option
 @limit_option
 @seed_option
+@_trec_runs
 @_shared
 def _multihop(
     data: Path,
@@ -94,6 +103,7 @@ def _multihop(
     part: Literal["calibration", "held-out", "all"],
     limit: int | None,
     seed: int | None,
+    trec_runs: Path | None,
     **shared: Unpack[_Shared],
 ) -> None:
     async def load(settings: Settings, cancel: Cancellation, progress: Progress) -> Evaluation:
@@ -101,21 +111,28 @@ def _multihop(
 
         return multihop.load(data, sets=sets, part=part, limit=limit, seed=seed)
 
-    _measure_reading(data, load, **shared)
+    _measure_reading(data, load, trec_runs=trec_runs, **shared)
 
 
 @click.command("rerank", help=ABOUT["rerank"])
 @data_option
 @limit_option
 @seed_option
+@_trec_runs
 @_shared
-def _rerank(data: Path, limit: int | None, seed: int | None, **shared: Unpack[_Shared]) -> None:
+def _rerank(
+    data: Path,
+    limit: int | None,
+    seed: int | None,
+    trec_runs: Path | None,
+    **shared: Unpack[_Shared],
+) -> None:
     async def load(settings: Settings, cancel: Cancellation, progress: Progress) -> Evaluation:
         from ..evals import rerank
 
         return rerank.load(data, limit=limit, seed=seed)
 
-    _measure_reading(data, load, **shared)
+    _measure_reading(data, load, trec_runs=trec_runs, **shared)
 
 
 @click.command("needle")
@@ -236,9 +253,11 @@ def _published(
     finish(result, as_json=as_json, output=output)
 
 
-def _measure_reading(data: Path, load: Load, **shared: Unpack[_Shared]) -> None:
+def _measure_reading(
+    data: Path, load: Load, *, trec_runs: Path | None = None, **shared: Unpack[_Shared]
+) -> None:
     """Load an evaluation, measure the methods, print the rows."""
-    from ..evals import machine, scores
+    from ..evals import machine, scores, trec_files
     from ..evals.bench import Bench
     from ..evals.methods import FIRST_STAGES, check_methods
     from ..evals.result import DataUsed, Stopwatch, measured
@@ -251,7 +270,9 @@ def _measure_reading(data: Path, load: Load, **shared: Unpack[_Shared]) -> None:
     read_with = settings.model_dump(include={"reader", "embedder", "reading_tokens"})
     watch = Stopwatch()
 
-    async def measure(cancel: Cancellation) -> tuple[EvaluationResult, FinishedTrials]:
+    async def measure(
+        cancel: Cancellation,
+    ) -> tuple[EvaluationResult, FinishedTrials, list[scores.Score]]:
         with progress_bars() as progress:
             evaluation = await load(settings, cancel, progress)
             digest = await asyncio.to_thread(machine.digest_of_folders, evaluation.folders)
@@ -269,13 +290,17 @@ def _measure_reading(data: Path, load: Load, **shared: Unpack[_Shared]) -> None:
             settings=settings,
             reader=settings.reader if set(methods) - set(FIRST_STAGES) else "",
             rows=scores.rows(found),
-            questions=found,
+            # Rankings are for other tools, and larger than all the rest.
+            questions=[score.model_dump(exclude={"ranking"}) for score in found],
             watch=watch,
             resumed=resumed,
         )
-        return result, finished
+        return result, finished, found
 
-    result, finished = run_async(measure)
+    result, finished, found = run_async(measure)
+    if trec_runs is not None:
+        files = trec_files.write_trec_runs(found, trec_runs)
+        tell_of_files(files, trec_runs, missing=sum(score.ranking is None for score in found))
     finish(result, as_json=shared["as_json"], output=shared["output"])
     finished.forget()
 

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from .terminal import note, stdout_console, write_result
+from .terminal import note, stdout_console, warn, write_result
 
 if TYPE_CHECKING:
     from ..evals.result import EvaluationResult
@@ -35,6 +35,16 @@ def finish(result: EvaluationResult, *, as_json: bool, output: Path | None) -> N
     path = keep(result, output or locations().evaluations)
     show_result(result, as_json=as_json)
     note(f"kept as {path}")
+
+
+def tell_of_files(files: Sequence[Path], folder: Path, *, missing: int) -> None:
+    """Say what was written for other tools, and what of it is not there."""
+    note(f"{len(files)} files in {folder}")
+    if missing:
+        warn(
+            f"{missing} questions are not in them: an earlier Leadline measured them; "
+            "--fresh measures them again"
+        )
 
 
 def show_result(result: EvaluationResult, *, as_json: bool) -> None:

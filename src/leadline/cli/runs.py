@@ -79,6 +79,11 @@ def remove_runs(run: tuple[str, ...]) -> None:
 @click.argument("run", shell_complete=run_ids)
 @click.option("--json", "as_json", is_flag=True, help="Print the report as JSON.")
 @click.option("--jsonl", "as_jsonl", is_flag=True, help="Print the run's events, a line each.")
+@click.option(
+    "--ragnarok",
+    is_flag=True,
+    help="Print the answer as a line of a TREC RAG run (Ragnarök's JSON).",
+)
 @click.option("--page", metavar="PAGE_ID", help="Print the text of a page that the run read.")
 @click.option(
     "-o",
@@ -87,14 +92,22 @@ def remove_runs(run: tuple[str, ...]) -> None:
     help="Write the report to this file: .md, .html, .pdf, .json; a table also as .csv or .xlsx.",
 )
 def show_run(
-    run: str, as_json: bool, as_jsonl: bool, page: str | None, output: Path | None
+    run: str,
+    as_json: bool,
+    as_jsonl: bool,
+    ragnarok: bool,
+    page: str | None,
+    output: Path | None,
 ) -> None:
     """The report of RUN: an id, the start or the end of one, or "last"."""
-    if output and (as_json or as_jsonl or page):
-        raise click.UsageError("-o writes the report: leave out --json, --jsonl and --page")
+    if output and (as_json or as_jsonl or ragnarok or page):
+        raise click.UsageError(
+            "-o writes the report: leave out --json, --jsonl, --ragnarok and --page"
+        )
 
     from ..agent.events import PageRead
     from ..agent.exports.formats import export_to, finished_report
+    from ..agent.exports.trec_answer import answer_of_report
     from ..agent.run_store import RunStore
 
     folder = RunStore(locations().runs).get(run)
@@ -118,7 +131,9 @@ def show_run(
         with _pages() as store:
             export_to(output, report, store)
         return
-    if as_json:
+    if ragnarok:
+        write_jsonl(answer_of_report(report).model_dump(mode="json"))
+    elif as_json:
         write_json(report.model_dump(mode="json"))
     else:
         write_result(report.markdown)
