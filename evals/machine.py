@@ -29,6 +29,15 @@ def digest_of_folder(folder: Path) -> str:
     return total.hexdigest()
 
 
+def digest_of_files(paths: Sequence[Path]) -> str:
+    """SHA-256 over the names, their folders' names, and the contents of files, in order."""
+    total = hashlib.sha256()
+    for path in sorted(paths):
+        total.update(os.fsencode(f"{path.parent.name}/{path.name}") + b"\0")
+        total.update(hashlib.sha256(path.read_bytes()).digest())
+    return total.hexdigest()
+
+
 def digest_of_folders(folders: Sequence[Path]) -> str:
     """That of the only folder, or SHA-256 over the names and digests of several."""
     if len(folders) == 1:

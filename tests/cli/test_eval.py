@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 
 from leadline import __version__
+from leadline.agent.report import Claim
 from leadline.cli.exit_codes import ExitCode
 from leadline.cli.main import run
 from leadline.evals.result import read_result
@@ -21,6 +22,7 @@ from ..evals.tiny_data import (
     write_wikitables,
     write_xquad,
 )
+from ..kept_runs import cite, keep_page, keep_run
 from .conftest import Endpoint
 
 
@@ -109,6 +111,31 @@ def test_rankings_and_answers_for_other_tools(
     assert json.loads((runs / "musique.closed-book.jsonl").read_text()) == question["answer"]
 
 
+def test_citations_of_kept_runs(
+    tmp_path: Path, endpoint: Endpoint, capsys: pytest.CaptureFixture[str]
+) -> None:
+    command = ["eval", "run", "citations", "--json"]
+    assert run(command) == ExitCode.USAGE
+    assert "no finished run in" in capsys.readouterr().err
+    page = keep_page("https://example.org/h", "The harbour was opened in 1902.")
+    claim = Claim(text="It was opened in 1902.", citations=(cite(page, "was opened in 1902"),))
+    kept = keep_run("When was it opened?", claim)
+    keep_run("Never finished?", status=None)
+    chunk = {"delta": {"content": "no"}, "finish_reason": "stop"}
+    endpoint.body = f"data: {json.dumps({'choices': [chunk]})}\n\ndata: [DONE]\n\n"
+    assert run([*command, "--judge", "m"]) == ExitCode.OK
+    captured = capsys.readouterr()
+    result = json.loads(captured.out)
+    assert (result["data"]["n"], len(result["data"]["digest"])) == (1, 64)
+    recalled = {
+        row["method"]: row["value"] for row in result["rows"] if row["metric"] == "citation recall"
+    }
+    assert recalled == {"words": 1.0, "judged by m": 0.0}
+    assert "m wrote 1 of the 1 reports that it is to judge" in captured.err
+    elsewhere = ["--runs", str(kept.path.parent), kept.path.name]
+    assert run([*command, *elsewhere]) == ExitCode.OK
+
+
 def test_only_settings_that_were_changed_are_told_and_no_secret(
     tmp_path: Path, endpoint: Endpoint, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -162,7 +189,7 @@ def test_filings_as_json(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> 
     [
         (
             ["nothing"],
-            "multihop, rerank, needle, filings, published, hop, tables, widesearch, extraction, source-choice, sqlite-docs",
+            "multihop, rerank, needle, filings, published, hop, citations, tables, widesearch, extraction, source-choice, sqlite-docs",
         ),
         (["multihop", "--methods", "bm26"], "no reading method is called 'bm26'"),
         (["multihop", "--methods", ","], "no method is named"),

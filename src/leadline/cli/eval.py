@@ -11,7 +11,15 @@ import click
 
 from ..cancellation import Cancellation
 from ..errors import ConfigError
-from . import eval_extraction, eval_hop, eval_reading, eval_report, eval_sources, eval_tables
+from . import (
+    eval_citations,
+    eval_extraction,
+    eval_hop,
+    eval_reading,
+    eval_report,
+    eval_sources,
+    eval_tables,
+)
 from .eval_options import json_option, output_option
 from .eval_result import finish
 from .running import run_async
@@ -48,7 +56,7 @@ def eval_() -> None:
     """Measure answers, reading and tables on data that can be checked."""
 
 
-_PARTS = (eval_reading, eval_hop, eval_tables, eval_extraction, eval_sources)
+_PARTS = (eval_reading, eval_hop, eval_citations, eval_tables, eval_extraction, eval_sources)
 _ABOUT = {name: about for part in _PARTS for name, about in part.ABOUT.items()}
 _COMMANDS = [command for part in _PARTS for command in part.COMMANDS]
 
