@@ -189,13 +189,14 @@ def test_filings_as_json(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> 
     [
         (
             ["nothing"],
-            "multihop, rerank, needle, filings, published, hop, citations, tables, widesearch, extraction, source-choice, sqlite-docs",
+            "multihop, rerank, session, needle, filings, published, hop, citations, tables, widesearch, extraction, source-choice, sqlite-docs",
         ),
         (["multihop", "--methods", "bm26"], "no reading method is called 'bm26'"),
         (["multihop", "--methods", ","], "no method is named"),
         (["multihop", "--sets", "2wiki"], "no set is called '2wiki'"),
         (["multihop", "--methods", "bm25"], "musique_train.json"),
         (["rerank", "--methods", "bm25"], "qrels.txt"),
+        (["session", "--methods", "bm25"], "sessions.jsonl"),
         (["needle", "--methods", "bm25"], "xquad.en.json"),
         (["needle", "--tokens", "many"], "no list of numbers"),
         (["filings", "--methods", "bm25"], "questions.jsonl"),

@@ -38,6 +38,7 @@ F = TypeVar("F", bound=Callable[..., Any])
 ABOUT = {
     "multihop": "Paragraphs that a question needs, among its own or all (MuSiQue, HotpotQA).",
     "rerank": "Re-ranking of BM25's best hundred passages (TREC Deep Learning 2019).",
+    "session": "Sessions of follow-up questions, by the normalised U-measure (NUM).",
     "needle": "Paragraphs and stories hidden in long texts (XQuAD and bAbI in Wikipedia pages).",
     "filings": "The sheets that hold the answer in company filings (FinanceBench).",
     "published": "Our InfiniRetri beside the published package (MuSiQue), for those who have it.",
@@ -133,6 +134,47 @@ def _rerank(
         return rerank.load(data, limit=limit, seed=seed)
 
     _measure_reading(data, load, trec_runs=trec_runs, **shared)
+
+
+@click.command("session")
+@data_option
+@click.option(
+    "--depth",
+    type=click.IntRange(1),
+    default=3,
+    show_default=True,
+    help="Documents that are read for each query.",
+)
+@click.option(
+    "--patience",
+    type=click.IntRange(1),
+    default=132_000,
+    show_default=True,
+    help="Characters after which nothing that is read counts any more.",
+)
+@limit_option
+@seed_option
+@_shared
+def _session(
+    data: Path,
+    depth: int,
+    patience: int,
+    limit: int | None,
+    seed: int | None,
+    **shared: Unpack[_Shared],
+) -> None:
+    """Sessions of follow-up questions, by the normalised U-measure (NUM).
+
+    --data holds sessions.jsonl, a session a line: an id, and queries, each with the documents that
+    may be shown for it (id, text, grade).
+    """
+
+    async def load(settings: Settings, cancel: Cancellation, progress: Progress) -> Evaluation:
+        from ..evals import session
+
+        return session.load(data, depth=depth, patience=patience, limit=limit, seed=seed)
+
+    _measure_reading(data, load, **shared)
 
 
 @click.command("needle")
@@ -305,4 +347,4 @@ def _measure_reading(
     finished.forget()
 
 
-COMMANDS = (_multihop, _rerank, _needle, _filings, _published)
+COMMANDS = (_multihop, _rerank, _session, _needle, _filings, _published)
