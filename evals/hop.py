@@ -29,9 +29,9 @@ from .hop_methods import (
     ModelAlone,
     OneShot,
     Research,
-    effort_of,
 )
 from .hop_questions import HopQuestion, HopSet
+from .method_names import effort_of
 from .scores import Score
 from .trials import FinishedTrials
 
@@ -79,7 +79,7 @@ class HopBench:
             wishes = Wishes(
                 settings=self._settings,
                 corpora=(str(pool),),
-                effort=effort_of(name),
+                effort=effort_of(name, BASELINES),
                 runs=self._folder / "runs",
             )
             researcher = await stack.enter_async_context(

@@ -7,15 +7,14 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Protocol
 
-from pydantic import BaseModel, ConfigDict, Field, TypeAdapter, ValidationError
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from ..agent.events import Event, EvidenceFound
 from ..agent.researcher import Researcher
 from ..agent.sources import Source
-from ..agent.toolbox import Effort
 from ..budget import Limits
 from ..cancellation import Cancellation
-from ..errors import ConfigError, LeadlineError
+from ..errors import LeadlineError
 from ..evidence import Page
 from ..runtime.engine import Engine, GenerationRequest, Message
 from ..runtime.prompt_fitting import fit
@@ -24,7 +23,6 @@ from .answer_match import word_f1
 from .cited_answers import resolves
 from .hop_questions import HopQuestion
 
-RESEARCH = "leadline"
 BASELINES = ("closed-book", "gold-paragraphs", "one-shot")
 
 _ONE_SHOT_PAGES = 8
@@ -161,32 +159,6 @@ class Research:
                 for claim in report.claims
             ),
         )
-
-
-def effort_of(method: str) -> Effort:
-    """The effort in the name of a method: ``leadline+growth_rounds=0`` is one without growth.
-
-    Raises:
-        ConfigError: it names what an effort does not have, or a value that cannot be.
-    """
-    name, *changes = method.split("+")
-    wanted = dict(change.partition("=")[::2] for change in changes)
-    if name != RESEARCH:
-        raise ConfigError(
-            f"no method is called {method!r}",
-            remedy=f"there are: {', '.join(BASELINES)}, {RESEARCH}, {RESEARCH}+SETTING=VALUE",
-        )
-    known = Effort.__dataclass_fields__
-    for field in wanted:
-        if field not in known:
-            raise ConfigError(
-                f"an effort has no {field!r}", remedy=f"it has: {', '.join(sorted(known))}"
-            )
-    try:
-        return TypeAdapter(Effort).validate_python(wanted)
-    except ValidationError as error:
-        first = error.errors()[0]
-        raise ConfigError(f"{method!r} cannot be measured ({first['msg']})") from error
 
 
 async def _asked(

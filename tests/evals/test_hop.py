@@ -14,14 +14,15 @@ from leadline.cancellation import Cancellation
 from leadline.errors import ConfigError, ModelError
 from leadline.evals.hop import scored
 from leadline.evals.hop_methods import (
+    BASELINES,
     GoldParagraphs,
     HopAnswer,
     ModelAlone,
     OneShot,
     Research,
-    effort_of,
 )
 from leadline.evals.hop_questions import HopQuestion, HopSet, load_sets, place_of
+from leadline.evals.method_names import effort_of
 from leadline.runtime.engine import GenerationRequest
 from leadline.runtime.reader import FirstStageReader
 from leadline.runtime.scripted_engine import ScriptedEngine
@@ -140,8 +141,8 @@ def test_scores_leave_out_what_cannot_be_told() -> None:
 
 
 def test_a_method_may_name_another_effort() -> None:
-    assert effort_of("leadline").growth_rounds > 0
-    changed = effort_of("leadline+growth_rounds=0+pages_per_question=3")
+    assert effort_of("leadline", BASELINES).growth_rounds > 0
+    changed = effort_of("leadline+growth_rounds=0+pages_per_question=3", BASELINES)
     assert (changed.growth_rounds, changed.pages_per_question) == (0, 3)
 
 
@@ -155,4 +156,4 @@ def test_a_method_may_name_another_effort() -> None:
 )
 def test_a_method_that_there_is_not(method: str, said: str) -> None:
     with pytest.raises(ConfigError, match=said):
-        effort_of(method)
+        effort_of(method, BASELINES)

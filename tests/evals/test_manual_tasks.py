@@ -142,8 +142,12 @@ def test_a_manual_is_evaluated_by_the_command(
         assert run(["eval", "run", "tables", "--data", str(postgres), *options]) == 0
     result = json.loads(capsys.readouterr().out)
     assert result["data"]["n"] == 2
-    assert {row["method"] for row in result["rows"]} == {"leadline", "closed-book"}
-    assert [q["instance_id"] for q in result["questions"]][:2] == [
+    assert {row["method"] for row in result["rows"]} == {
+        "closed-book",
+        "one-shot",
+        "leadline",
+    }
+    assert [q["question"] for q in result["questions"]][:2] == [
         "postgres-autovacuum",
         "postgres-connection",
     ]

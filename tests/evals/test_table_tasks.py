@@ -7,20 +7,19 @@ from pathlib import Path
 
 import pytest
 
-from leadline.agent.corpus_source import CorpusSource
-from leadline.agent.researcher import Researcher
-from leadline.agent.run_store import RunStore
-from leadline.agent.toolbox import Effort
+from leadline.agent import assembly
 from leadline.cancellation import Cancellation
 from leadline.errors import ConfigError
-from leadline.evals import table_tasks, tables, wikitable_tasks
+from leadline.evals import scores, table_tasks, tables, wikitable_tasks
+from leadline.evals.table_methods import TableAnswer
+from leadline.evals.table_tasks import TableTask
+from leadline.evals.trials import FinishedTrials
+from leadline.evals.widesearch.scoring import ScoredTable
 from leadline.evals.widesearch.tasks import load_tasks
-from leadline.runtime.engine import GenerationRequest
-from leadline.runtime.reader import FirstStageReader
+from leadline.progress import silent
+from leadline.runtime.engine import Engine, GenerationRequest
 from leadline.runtime.scripted_engine import ScriptedEngine
-from leadline.tools.corpus_catalogue import CorpusCatalogue
-from leadline.tools.page_store import PageStore
-from leadline.tools.passage_ranker import HybridRanker
+from leadline.settings import Settings
 
 MEDALS = ["Rank", "Nation", "Gold", "Silver", "Bronze", "Total"]
 NATIONS = ["Alder", "Beech", "Cedar", "Elm", "Fir", "Total"]
@@ -124,35 +123,47 @@ def _number_of(user: str) -> int:
     return int(before.rsplit("[", 1)[1].split("]")[0])
 
 
-async def test_research_and_the_model_alone_are_scored(data: Path, tmp_path: Path) -> None:
+async def test_every_method_is_scored_and_a_finished_task_is_not_asked_again(
+    data: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    engine = ScriptedEngine(respond=answers)
+
+    async def scripted(settings: Settings) -> Engine:
+        return engine
+
+    monkeypatch.setattr(assembly, "open_engine", scripted)
+    monkeypatch.setattr(tables, "open_engine", scripted)
     tasks = wikitable_tasks.chosen_tasks(data, limit=2)
     folder = table_tasks.write_tasks(tasks, tmp_path / "tasks")
-    store = PageStore(tmp_path / "store")
-    corpus = CorpusCatalogue(store=store).add("c", str(folder / "pages"), embeddings=False)
-    await corpus.update(cancel=Cancellation())
-    researcher = Researcher(
-        engine=ScriptedEngine(respond=answers),
-        reader=FirstStageReader(HybridRanker(None)),
-        sources=[CorpusSource(corpus)],
-        pages=store,
-        runs=RunStore(tmp_path / "runs"),
-        effort=Effort(),
-    )
-    cancel = Cancellation()
-    outcomes = [
-        outcome
-        async for outcome in tables.found_by_research(
-            tasks, researcher, seconds=None, cancel=cancel
+    settings = Settings(model="scripted", reader="first-stage", embedder="none")
+    told: list[str] = []
+
+    def tell(task: TableTask, method: str, answer: TableAnswer, table: ScoredTable) -> None:
+        told.append(f"{method} {task.instance_id}")
+
+    async def measured() -> dict[tuple[str, str, str], float]:
+        bench = tables.TableBench(
+            settings, folder / "pages", cancel=Cancellation(), progress=silent, warn=told.append
         )
-    ]
-    engine = ScriptedEngine(respond=answers)
-    outcomes += [outcome async for outcome in tables.closed_book(tasks, engine, cancel=cancel)]
-    rows = {
-        (row.method, row.set, row.metric): row.value
-        for row in tables.rows(outcomes, model="scripted")
-    }
+        methods = ("closed-book", "one-shot", "leadline")
+        finished = FinishedTrials(tmp_path / "finished.jsonl")
+        found = await tables.measure(
+            tasks, methods, finished, bench, tell=tell, model=settings.model
+        )
+        return {(row.method, row.set, row.metric): row.value for row in scores.rows(found)}
+
+    rows = await measured()
     assert rows["leadline", "single-page", "success_rate"] == 1.0
     assert rows["leadline", "many-page", "item_f1"] == 1.0
     assert rows["closed-book", "single-page", "row_recall"] == 0.0
     assert rows["closed-book", "single-page", "item_recall"] == pytest.approx(2 / 18)
     assert rows["leadline", "single-page", "tokens"] > 0
+    [shown] = {
+        r.messages[-1].content
+        for r in engine.requests
+        if "from the passages" in r.messages[0].content and "Ships" in r.messages[-1].content
+    }
+    assert "Ship 3" in shown
+    asked = len(told), len(engine.requests)
+    assert await measured() == rows
+    assert (len(told), len(engine.requests)) == asked

@@ -82,15 +82,14 @@ def _hop(
     several changes are joined by +.
     """
     from ..evals import hop, machine, scores, trec_files
-    from ..evals.hop_methods import BASELINES, effort_of
+    from ..evals.hop_methods import BASELINES
     from ..evals.hop_questions import load_sets
+    from ..evals.method_names import check_methods
     from ..evals.result import DataUsed, Stopwatch, measured
     from ..locations import locations
     from ..settings import load_settings
 
-    for method in methods:
-        if method not in BASELINES:
-            effort_of(method)
+    check_methods(methods, BASELINES)
     settings = load_settings(model=model, reader=reader, seconds=seconds)
     chosen = load_sets(data, sets=sets, part=part, limit=limit, seed=seed)
     watch = Stopwatch()

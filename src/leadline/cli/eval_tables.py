@@ -11,14 +11,17 @@ import click
 
 from ..cancellation import Cancellation
 from ..errors import ConfigError
-from .eval_options import json_option, output_option
-from .eval_result import finish
+from .eval_options import fresh_option, json_option, names, output_option
+from .eval_result import finish, trials_so_far
 from .running import run_async
 from .terminal import note, progress_bars, warn
 
 if TYPE_CHECKING:
-    from ..evals.tables import Outcome
+    from ..evals.scores import Score
+    from ..evals.table_methods import TableAnswer
+    from ..evals.table_tasks import TableTask
     from ..evals.widesearch.evaluation import Evaluated
+    from ..evals.widesearch.scoring import ScoredTable
 
 ABOUT = {
     "tables": "Tables from one page and from many (Wikipedia, manuals), beside the model alone.",
@@ -151,7 +154,14 @@ def _widesearch(
 @click.option("--seconds", type=click.FloatRange(min=0, min_open=True), help="Budget a task.")
 @click.option("-m", "--model", help="Model that plans and judges.")
 @click.option("--reader", help='Model that reads: an id, or "none".')
-@click.option("--closed-book/--no-closed-book", default=True, help="Ask the model alone as well.")
+@click.option(
+    "--methods",
+    callback=names,
+    default="closed-book,one-shot,leadline",
+    show_default=True,
+    help="What to measure, parted by commas.",
+)
+@fresh_option
 @output_option
 @json_option
 def _tables(
@@ -162,17 +172,25 @@ def _tables(
     seconds: float | None,
     model: str | None,
     reader: str | None,
-    closed_book: bool,
+    methods: tuple[str, ...],
+    fresh: bool,
     output: Path | None,
     as_json: bool,
 ) -> None:
-    from ..agent.assembly import Wishes, open_engine, open_researcher
-    from ..evals import manual_tasks, table_tasks, tables, wikitable_tasks
+    """Tables from one page and from many, by WideSearch's metrics.
+
+    Methods: closed-book (the model alone), one-shot (the best passages of one search), leadline;
+    leadline+filled_rows=0 is research with another effort, several changes are joined by +.
+    """
+    from ..evals import manual_tasks, scores, table_tasks, tables, wikitable_tasks
     from ..evals.machine import digest_of_folder
+    from ..evals.method_names import check_methods
     from ..evals.result import DataUsed, Stopwatch, measured
+    from ..evals.table_methods import BASELINES
     from ..locations import locations
     from ..settings import load_settings
 
+    check_methods(methods, BASELINES)
     watch = Stopwatch()
     settings = load_settings(model=model, reader=reader, seconds=seconds)
     if (manual := manual_tasks.manual_tasks(data)) is not None:
@@ -184,50 +202,43 @@ def _tables(
     name = f"{data.name}-{len(tasks)}-{seed}-{len(others)}"
     folder = locations().cache / "evals" / "tables" / name
     table_tasks.write_tasks(tasks, folder, distractors=others)
-    wishes = Wishes(settings=settings, corpora=(str(folder / table_tasks.PAGES_FOLDER),))
+    digest = digest_of_folder(folder)
+    options: dict[str, object] = {"limit": limit, "seed": seed, "distractors": distractors}
+    in_force = settings.model_dump(mode="json", exclude={"endpoint_key"})
+    finished = trials_so_far("tables", digest, {**options, **in_force}, fresh=fresh)
+    resumed = len(finished)
 
-    async def measure(cancel: Cancellation) -> list[tables.Outcome]:
-        found: list[tables.Outcome] = []
+    async def measure(cancel: Cancellation) -> list[Score]:
         with progress_bars() as progress:
-            async with open_researcher(
-                wishes, cancel=cancel, progress=progress, warn=warn
-            ) as researcher:
-                async for outcome in tables.found_by_research(
-                    tasks, researcher, seconds=settings.seconds, cancel=cancel
-                ):
-                    found.append(outcome)
-                    _tell(outcome)
-        if closed_book:
-            engine = await open_engine(settings)
-            try:
-                async for outcome in tables.closed_book(tasks, engine, cancel=cancel):
-                    found.append(outcome)
-                    _tell(outcome)
-            finally:
-                await engine.aclose()
-        return found
+            pages = folder / table_tasks.PAGES_FOLDER
+            bench = tables.TableBench(settings, pages, cancel=cancel, progress=progress, warn=warn)
+            return await tables.measure(
+                tasks, methods, finished, bench, tell=_tell, model=settings.model
+            )
 
-    outcomes = run_async(measure)
+    found = run_async(measure)
     result = measured(
         "tables",
-        data=DataUsed(str(data), digest_of_folder(folder), len(tasks)),
-        options={"limit": limit, "seed": seed, "distractors": distractors},
+        data=DataUsed(str(data), digest, len(tasks)),
+        options={**options, "methods": methods},
         settings=settings,
         model=settings.model,
         reader=settings.reader,
-        rows=tables.rows(outcomes, model=settings.model),
-        questions=outcomes,
+        rows=scores.rows(found),
+        questions=found,
         watch=watch,
+        resumed=resumed,
     )
     finish(result, as_json=as_json, output=output)
+    finished.forget()
 
 
-def _tell(outcome: Outcome) -> None:
-    score = outcome.scored.score
+def _tell(task: TableTask, method: str, answer: TableAnswer, table: ScoredTable) -> None:
+    score = table.score
     note(
-        f"{outcome.seconds:5.0f} s  {outcome.method}, {outcome.instance_id}: {outcome.status}, "
+        f"{answer.seconds:5.0f} s  {method}, {task.instance_id}: {answer.status}, "
         f"row F1 {score.row_f1:.2f}, item F1 {score.item_f1:.2f} "
-        f"({outcome.scored.response_rows} rows, {outcome.scored.gold_rows} wanted)"
+        f"({table.response_rows} rows, {table.gold_rows} wanted)"
     )
 
 
