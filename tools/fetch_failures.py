@@ -81,7 +81,7 @@ def explained(url: str, *, seconds: float, silence: float, max_bytes: int) -> It
     except BodyUndecodable as error:
         raise FetchError(f"{shown} cannot be decoded, {error}", remedy=_TRY_LATER) from error
     except Exception as error:  # a hostile server provokes more than httpx maps
-        raise FetchError(f"{shown} {_connection_failure(error)}", remedy=_TRY_LATER) from error
+        raise FetchError(f"{shown} {connection_failure(error)}", remedy=_TRY_LATER) from error
 
 
 def resting(url: str, seconds: float) -> FetchError:
@@ -98,7 +98,8 @@ def _try_after(seconds: float | None) -> str:
     return f"try again in {wait:,.0f} s, as it asks, or use another source"
 
 
-def _connection_failure(error: Exception) -> str:
+def connection_failure(error: Exception) -> str:
+    """What a failed connection comes to, as what is said of a server: "refuses …"."""
     causes: list[BaseException] = []
     cause: BaseException | None = error
     while cause is not None and cause not in causes:

@@ -17,7 +17,8 @@ from ... import __version__
 from ...cancellation import Cancellation, unless_cancelled
 from ...errors import ConfigError, FetchError, SearchError
 from ...keys import missing_key
-from ...retrying import RetryTransport
+from ...retrying import RetryTransport, retry_after
+from ..fetch_failures import connection_failure
 from ..host_slots import HostSlots
 from ..http_body import ACCEPT_ENCODING, BodyTooLarge, BodyUndecodable, read_body
 from ..network_guard import GuardedTransport, NetworkGuard, effective_port, redacted
@@ -25,8 +26,9 @@ from ..robots import PRODUCT_TOKEN
 from .protocol import SearchResult, ranked
 
 _MAX_BYTES = 4 * 1024 * 1024
+_ATTEMPTS = 3
 _TAG = re.compile(r"<[^<>]*>")
-_TRY_LATER = "try again later, or set other search_backends"
+_OR_OTHERS = "or set other search_backends"
 
 Hit = tuple[str, str, str]
 """URL, title, snippet."""
@@ -47,7 +49,7 @@ class ApiSearch(ABC):
 
     ``base_url`` replaces the service's own address and may be local: whoever sets it names it.
     ``contact``, a mail address, is told to services that ask for one. Requests start ``delay``
-    seconds apart.
+    seconds apart; a search takes at most ``seconds``.
 
     Raises:
         ConfigError: ``base_url`` is no http(s) address.
@@ -108,8 +110,8 @@ class ApiSearch(ABC):
 
     _format = "its documented format"
 
-    def _refusal(self, status: int) -> SearchError:
-        """What a ``status`` other than 200 means."""
+    def _refusal(self, status: int, rest: float | None) -> SearchError:
+        """What a ``status`` other than 200 means; ``rest`` is its Retry-After, in seconds."""
         match status:
             case 401 | 402 | 403 | 422 if self.needs_key:
                 return self._error(
@@ -117,11 +119,11 @@ class ApiSearch(ABC):
                     "check the key, and what is left of its quota",
                 )
             case 429 | 432 | 433:
-                return self._error(f"asks for fewer searches (status {status})")
+                return self._error(f"asks for fewer searches (status {status})", try_after(rest))
             case _:
-                return self._error(f"answers with status {status}")
+                return self._error(f"answers with status {status}", try_after(rest))
 
-    def _error(self, what: str, remedy: str = _TRY_LATER) -> SearchError:
+    def _error(self, what: str, remedy: str = f"try again later, {_OR_OTHERS}") -> SearchError:
         return SearchError(f"{self._label} {what}", remedy=remedy)
 
     async def _ask(self, request: ApiRequest) -> bytes:
@@ -130,7 +132,9 @@ class ApiSearch(ABC):
 
     async def _answer(self, request: ApiRequest) -> bytes:
         transport = RetryTransport(
-            GuardedTransport(self._guard), attempts=3, longest_wait=self._seconds / 2
+            GuardedTransport(self._guard),
+            attempts=_ATTEMPTS,
+            longest_wait=self._seconds / _ATTEMPTS,  # so that the time is not up before the last
         )
         headers = {
             "User-Agent": self._agent,
@@ -148,15 +152,16 @@ class ApiSearch(ABC):
                 ) as response,
             ):
                 if response.status_code != 200:
-                    raise self._refusal(response.status_code)
+                    raise self._refusal(response.status_code, retry_after(response))
                 return await read_body(response, _MAX_BYTES)
         except (TimeoutError, httpx.TimeoutException) as error:
             raise self._error(f"did not answer within {self._seconds:g} s") from error
         except (BodyTooLarge, BodyUndecodable) as error:
             raise self._error("sent an answer that cannot be read") from error
-        except (httpx.HTTPError, FetchError) as error:
-            reason = str(error) or type(error).__name__
-            raise self._error(f"cannot be reached ({reason})") from error
+        except httpx.HTTPError as error:
+            raise self._error(connection_failure(error)) from error
+        except FetchError as error:
+            raise self._error(f"cannot be reached, {error.problem}", error.remedy) from error
 
 
 def named_address(
@@ -179,6 +184,12 @@ def named_address(
             "http://127.0.0.1:8888",
         ) from error
     return str(url), guard
+
+
+def try_after(rest: float | None) -> str:
+    """The remedy for a service that asks to be left alone for ``rest`` seconds, if it says so."""
+    when = f"in {rest:,.0f} s, as it asks" if rest else "later"
+    return f"try again {when}, {_OR_OTHERS}"
 
 
 def _plain(text: str) -> str:

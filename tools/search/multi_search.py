@@ -3,10 +3,9 @@
 from __future__ import annotations
 
 import asyncio
-import math
 import time
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from urllib.parse import urlencode
 
 import httpx
@@ -15,18 +14,10 @@ from ...cancellation import Cancellation
 from ...errors import SearchError
 from ..rank_fusion import reciprocal_rank_fusion
 from .backend_choice import BackendChoice
+from .health import BackendHealth
 from .protocol import SearchBackend, SearchResult
 
 _TRACKING = ("utm_", "fbclid", "gclid", "mc_cid", "mc_eid")
-_FAILURES_BEFORE_REST = 3
-_REST_SECONDS = 300.0
-
-
-@dataclass(slots=True)
-class _Health:
-    failures: int = 0
-    """In a row."""
-    rests_until: float = -math.inf
 
 
 class MultiSearch:
@@ -48,8 +39,7 @@ class MultiSearch:
         self._backends = tuple(backends)
         self._on_warning = on_warning
         self._choice = choice
-        self._clock = clock
-        self._health = {id(backend): _Health() for backend in self._backends}
+        self._health = {id(b): BackendHealth(b, clock=clock) for b in self._backends}
 
     @property
     def name(self) -> str:
@@ -69,12 +59,12 @@ class MultiSearch:
     async def search(self, query: str, *, limit: int, cancel: Cancellation) -> list[SearchResult]:
         if not self._backends:
             raise SearchError("no search backend is set", remedy="set search_backends")
-        asked = [b for b in self._backends if self._health[id(b)].rests_until <= self._clock()]
+        asked = [b for b in self._backends if not self._health[id(b)].rests]
         asked = asked or [*self._backends]
         if self._choice is not None:
             asked = await self._choice.choose(asked, query, cancel=cancel)
         outcomes = await asyncio.gather(
-            *(self._ask(backend, query, limit, cancel) for backend in asked)
+            *(self._health[id(b)].ask(query, limit=limit, cancel=cancel) for b in asked)
         )
         failures = [outcome for outcome in outcomes if isinstance(outcome, SearchError)]
         if len(failures) == len(outcomes):
@@ -88,20 +78,6 @@ class MultiSearch:
         for failure in failures:
             self._on_warning(str(failure))
         return fused([o for o in outcomes if not isinstance(o, SearchError)], limit)
-
-    async def _ask(
-        self, backend: SearchBackend, query: str, limit: int, cancel: Cancellation
-    ) -> list[SearchResult] | SearchError:
-        health = self._health[id(backend)]
-        try:
-            results = await backend.search(query, limit=limit, cancel=cancel)
-        except SearchError as error:
-            health.failures += 1
-            if health.failures >= _FAILURES_BEFORE_REST:
-                health.rests_until = self._clock() + _REST_SECONDS
-            return error
-        health.failures, health.rests_until = 0, -math.inf
-        return results
 
 
 def fused(rankings: Sequence[Sequence[SearchResult]], limit: int) -> list[SearchResult]:

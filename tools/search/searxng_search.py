@@ -5,7 +5,7 @@ from __future__ import annotations
 from pydantic import BaseModel, Field
 
 from ...errors import SearchError
-from .api_search import ApiRequest, ApiSearch, Hit
+from .api_search import ApiRequest, ApiSearch, Hit, try_after
 from .protocol import WHOLE_WEB
 
 
@@ -59,11 +59,13 @@ class SearxngSearch(ApiSearch):
             raise self._error(f"got no answer from its engines ({silent[:200]})")
         return [(r.url, r.title or "", r.content or "") for r in answer.results]
 
-    def _refusal(self, status: int) -> SearchError:
+    def _refusal(self, status: int, rest: float | None) -> SearchError:
         match status:
             case 403:
                 return self._error("refuses JSON (status 403)", self._formats)
             case 429:
-                return self._error("asks for fewer searches (status 429)", "see its limiter")
+                return self._error(
+                    "asks for fewer searches (status 429)", f"see its limiter, or {try_after(rest)}"
+                )
             case _:
                 return self._error(f"answers with status {status}", "check its address and its log")

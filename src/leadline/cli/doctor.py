@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import platform
 import shutil
 from dataclasses import asdict, dataclass
@@ -19,6 +20,12 @@ from .terminal import stdout_console, write_json
 
 if TYPE_CHECKING:
     from ..settings import Settings
+    from ..tools.search.protocol import SearchBackend
+
+_QUERY = "depth sounding"
+"""What search backends are asked, to see whether they answer."""
+_ASK_SECONDS = 11.0
+"""Longer than a backend waits that is told to come back, so that it can say so."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,10 +42,13 @@ class Finding:
 
 @click.command()
 @click.option("--json", "as_json", is_flag=True, help="Print a JSON array.")
-def doctor(as_json: bool) -> int:
+@click.option(
+    "--all-backends", is_flag=True, help="Ask the search backends that are not in use, too."
+)
+def doctor(as_json: bool, all_backends: bool) -> int:
     """Say what works on this machine, and why the rest does not.
 
-    Exits with 3 if a question could not be answered with the settings in force.
+    Each search backend in use is asked one short query. Exits with 3 if a question could not be answered with the settings in force.
     """
     from ..settings import load_settings
 
@@ -50,7 +60,7 @@ def doctor(as_json: bool) -> int:
         *_kernels(),
         *_models(settings),
         *run_async(lambda cancel: _endpoint(settings, cancel)),
-        *_search(settings),
+        *run_async(lambda cancel: _search(settings, all_backends, cancel)),
         *_rendering(settings),
     ]
     if as_json:
@@ -118,20 +128,41 @@ async def _endpoint(settings: Settings, cancel: Cancellation) -> list[Finding]:
     return [Finding("endpoint", settings.endpoint, detail)]
 
 
-def _search(settings: Settings) -> list[Finding]:
+async def _search(settings: Settings, all_backends: bool, cancel: Cancellation) -> list[Finding]:
     """Every backend: those in use, and those that could be."""
     from ..tools.search.configured import BACKEND_NAMES, search_backend
 
-    findings = []
-    servers = (f"mcp:{name}" for name in settings.mcp_servers)
-    for name in dict.fromkeys((*settings.search_backends, *BACKEND_NAMES, *servers)):
-        use = "in use" if name in settings.search_backends else "not in use"
+    async def look(name: str) -> Finding:
+        in_use = name in settings.search_backends
+        use = "in use" if in_use else "not in use"
         try:
-            reasons = tuple(search_backend(name, settings).why_not())
+            backend = search_backend(name, settings)
         except LeadlineError as error:
-            reasons = (str(error),)
-        findings.append(Finding("search", name, use, reasons))
-    return findings
+            return Finding("search", name, use, (str(error),))
+        if reasons := backend.why_not():
+            return Finding("search", name, use, tuple(reasons))
+        if not in_use and not all_backends:
+            return Finding("search", name, use)
+        if settings.offline:
+            return Finding("search", name, f"{use}, not asked: offline")
+        return await _answer(backend, use, cancel)
+
+    servers = (f"mcp:{name}" for name in settings.mcp_servers)
+    names = dict.fromkeys((*settings.search_backends, *BACKEND_NAMES, *servers))
+    return await asyncio.gather(*(look(name) for name in names))
+
+
+async def _answer(backend: SearchBackend, use: str, cancel: Cancellation) -> Finding:
+    """Ask ``backend`` one query."""
+    from ..tools.search.health import BackendHealth
+
+    health = BackendHealth(backend)
+    outcome = await health.ask(_QUERY, limit=5, cancel=cancel, seconds=_ASK_SECONDS)
+    if isinstance(outcome, LeadlineError):
+        return Finding("search", backend.name, use, (str(outcome),))
+    results = "1 result" if len(outcome) == 1 else f"{len(outcome)} results"
+    took = f"{health.last_seconds * 1000:,.0f} ms"
+    return Finding("search", backend.name, f"{use}, answered {results} in {took}")
 
 
 def _rendering(settings: Settings) -> list[Finding]:

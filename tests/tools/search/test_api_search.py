@@ -299,6 +299,15 @@ async def test_a_service_that_comes_back(
     assert len(site.requests) == 2
 
 
+@each_service
+async def test_a_service_that_asks_for_patience(site: LoopbackSite, service: Service) -> None:
+    site.page(service.target, "", status=429, retry_after="40")
+    with pytest.raises(SearchError) as caught:
+        await backend(service, site).search("lead line", limit=5, cancel=Cancellation())
+    assert "try again in 40 s, as it asks" in caught.value.remedy
+    assert len(site.requests) == 1
+
+
 async def test_requests_are_apart(site: LoopbackSite, cancel: Cancellation) -> None:
     class Slow(WikipediaSearch):
         delay = 0.3

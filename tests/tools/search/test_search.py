@@ -87,7 +87,7 @@ async def test_a_searxng_that_finds_nothing(site: LoopbackSite, cancel: Cancella
 
 async def test_a_searxng_that_is_not_there(unused_tcp_port: int) -> None:
     backend = SearxngSearch(f"http://127.0.0.1:{unused_tcp_port}")
-    assert "cannot be reached" in await problem(backend)
+    assert "refuses the connection, no server listens there" in await problem(backend)
 
 
 async def test_a_searxng_that_hangs(site: LoopbackSite) -> None:
