@@ -5,7 +5,8 @@ from __future__ import annotations
 import asyncio
 import ssl
 import time
-from contextlib import AbstractContextManager, AsyncExitStack
+from collections.abc import AsyncIterator
+from contextlib import AbstractContextManager, AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass
 from datetime import datetime
 from http.cookiejar import CookieJar, DefaultCookiePolicy
@@ -108,6 +109,7 @@ class Fetcher:
         self._slots = HostSlots(
             total=limits.concurrency, per_host=limits.per_host, delay=limits.host_delay
         )
+        self._room = asyncio.Semaphore(limits.concurrency)
         self._robots = RobotsCache(self._ask_robots) if respect_robots else None
         transport: httpx.AsyncBaseTransport = (
             httpx.AsyncHTTPTransport(proxy=proxy, http2=True, trust_env=False)
@@ -165,13 +167,31 @@ class Fetcher:
                 large, undecodable, empty, or of a media type that holds no text.
             Cancelled: stopped; the socket is closed.
         """
-        return await unless_cancelled(self._follow(url, confirm), cancel)
+        async with self.held(url, cancel=cancel, confirm=confirm) as fetched:
+            return fetched
+
+    @asynccontextmanager
+    async def held(
+        self, url: str, *, cancel: Cancellation, confirm: bool = False
+    ) -> AsyncIterator[FetchedPage]:
+        """As :meth:`fetch`, for a page that is in hand until it is left.
+
+        No more than ``concurrency`` pages are awaited or in hand, so that bodies do not pile up
+        where they come faster than they are kept.
+        """
+        async with AsyncExitStack() as hand:
+            yield await unless_cancelled(self._follow(url, hand, confirm=confirm), cancel)
 
     async def fetch_resource(self, url: str, *, cancel: Cancellation) -> FetchedPage:
         """What a page loads, of whatever media type; otherwise as :meth:`fetch`."""
-        return await unless_cancelled(self._follow(url, confirm=False, any_type=True), cancel)
+        async with AsyncExitStack() as hand:
+            following = self._follow(url, hand, confirm=False, any_type=True)
+            return await unless_cancelled(following, cancel)
 
-    async def _follow(self, url: str, confirm: bool, any_type: bool = False) -> FetchedPage:
+    async def _follow(
+        self, url: str, hand: AsyncExitStack, *, confirm: bool, any_type: bool = False
+    ) -> FetchedPage:
+        """The page; it takes its room for as long as ``hand`` is open."""
         target = self._guard.check_url(url)
         cookies = httpx.Cookies()
         seconds = self._limits.seconds
@@ -188,12 +208,15 @@ class Fetcher:
             host = target.netloc.decode()
             try:
                 async with self._slots.slot(host, patience=seconds):
+                    if not any_type:
+                        await hand.enter_async_context(self._room)
                     started = time.monotonic()
                     answer = await self._ask_page(target, cookies, seconds, confirm, any_type)
                     seconds -= time.monotonic() - started
             except HostAtRest as error:
                 raise resting(str(target), error.seconds) from error
             if location := _redirect(answer):
+                await hand.aclose()  # whoever holds room must not wait for a turn
                 target = self._guard.check_url(_joined(target, location))
                 continue
             return _page(url, target, answer, any_type)

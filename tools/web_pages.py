@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import math
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -70,25 +71,28 @@ class WebPages:
                 f"{redacted(url)} is not kept, and nothing is fetched offline",
                 remedy="unset LEADLINE_OFFLINE to fetch it",
             )
-        fetched = await self.fetcher.fetch(url, cancel=cancel, confirm=confirm)
-        return await self._keep(fetched, cancel)
-
-    async def _keep(self, fetched: FetchedPage, cancel: Cancellation) -> Page:
-        renderer = self.renderer
-        if renderer is None or fetched.media_type != "text/html":
-            return await asyncio.to_thread(keep, fetched, self.store)
         try:
-            page = await asyncio.to_thread(keep, fetched, self.store)
+            async with self.fetcher.held(url, cancel=cancel, confirm=confirm) as fetched:
+                page = await asyncio.to_thread(keep, fetched, self.store)
         except ExtractionError:
-            rendered = await renderer.render(fetched, cancel=cancel)
-            return await asyncio.to_thread(keep, rendered, self.store)
-        if len(page.text) >= _SAYS_LITTLE or b"<script" not in fetched.body.lower():
-            return page
-        try:
-            rendered = await renderer.render(fetched, cancel=cancel)
-            return await asyncio.to_thread(keep, rendered, self.store)
-        except (FetchError, ExtractionError):
-            return page
+            if self.renderer is None or fetched.media_type != "text/html":
+                raise
+            return await self._rendered(self.renderer, fetched, cancel)
+        if (
+            self.renderer is not None
+            and fetched.media_type == "text/html"
+            and len(page.text) < _SAYS_LITTLE
+            and b"<script" in fetched.body.lower()
+        ):
+            with contextlib.suppress(FetchError, ExtractionError):
+                return await self._rendered(self.renderer, fetched, cancel)
+        return page
+
+    async def _rendered(
+        self, renderer: Renderer, fetched: FetchedPage, cancel: Cancellation
+    ) -> Page:
+        rendered = await renderer.render(fetched, cancel=cancel)
+        return await asyncio.to_thread(keep, rendered, self.store)
 
     async def keep_text(self, text: str, address: str) -> Page:
         """``text`` that a search backend gave instead of a page, kept as one at ``address``.

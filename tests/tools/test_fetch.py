@@ -200,6 +200,19 @@ async def test_a_cookie_lives_for_one_page(
     ]
 
 
+async def test_redirects_leave_room_for_others(site: LoopbackSite, cancel: Cancellation) -> None:
+    """More pages at once that redirect than may be in hand."""
+    for number in range(8):
+        site.page(f"/old/{number}", "", status=302, location=f"/{number}")
+        site.page(f"/{number}", "Lead lines.")
+    limits = FetchLimits(host_delay=0.0, concurrency=2, per_host=2)
+    async with Fetcher(NetworkGuard(allow_hosts=[f"127.0.0.1:{site.port}"]), limits=limits) as own:
+        async with asyncio.timeout(10):
+            fetches = (own.fetch(site.url(f"/old/{n}"), cancel=cancel) for n in range(8))
+            found = await asyncio.gather(*fetches)
+    assert [page.final_url for page in found] == [site.url(f"/{n}") for n in range(8)]
+
+
 async def test_redirect_loop(site: LoopbackSite, fetcher: Fetcher) -> None:
     site.page("/a", "", status=302, location="/b")
     site.page("/b", "", status=302, location="/a")
