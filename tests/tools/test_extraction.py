@@ -140,6 +140,22 @@ def test_html_nested_thousands_deep_is_read() -> None:
     assert PROSE.strip() in text
 
 
+def test_html_keeps_a_paragraph_whose_list_goes() -> None:
+    """What trafilatura leaves out of an article follows a paragraph as its list would."""
+    told = [f"On day {day} the crew slept, and the ship flew on in the dark." for day in range(12)]
+    items = "".join(
+        f"<li>Read next, and win: our quiz number {n} of the year</li>" for n in range(9)
+    )
+    before, after = ("".join(f"<p>{p}</p>" for p in half) for half in (told[:6], told[6:]))
+    page = (
+        '<html><head><meta property="og:type" content="article"></head><body><article>'
+        f'<h1>Sleep</h1>{before}<ul class="teaser">{items}</ul>{after}</article></body></html>'
+    )
+    text = extract(page.encode(), name="sleep.html").text
+    assert all(paragraph in text for paragraph in told)
+    assert "quiz" not in text
+
+
 def test_html_keeps_a_page_of_links() -> None:
     links = "".join(f"<li><a href=f{n}.html>function_{n}()</a>" for n in range(80))
     text = extract(html(f"<h1>Functions</h1><ul>{links}</ul>"), name="index.html").text

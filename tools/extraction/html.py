@@ -35,6 +35,8 @@ _SHORT = 500
 """Characters of content below which trafilatura may have missed the page's point."""
 _SOME_PROSE = 200
 """Characters of sentences with which a page is short, not missed."""
+_ITEM = re.compile(r"\n(?=\s*(?:[-*]|\d+\.) )")
+"""Where an item of a list begins."""
 _SENTENCE_END = (".", "!", "?", "…", "。", "！", "？", '"', "”", "’", ")")
 _MOST_ELEMENTS = 100_000
 _DEEPEST = 200
@@ -191,13 +193,20 @@ def _without_asides(text: str, kept: str) -> str:
             return f" {' '.join(words)} " in joined
         return _share_known(block, known) >= _PART_OF_ARTICLE
 
+    def borne_out(block: str) -> str:
+        """``block``, or what belongs of a paragraph and the list that follows it."""
+        if belongs(block):
+            return block
+        parts = (part for part in _ITEM.split(block) if len(_words(part)) >= _TELLING_WORDS)
+        return "\n".join(filter(belongs, parts))
+
     blocks = text.split("\n\n")
-    flags = [belongs(block) for block in blocks]
-    followed = [*flags[1:], False]
+    kept_of = [borne_out(block) for block in blocks]
+    followed = [*kept_of[1:], ""]
     return "\n\n".join(
-        block
-        for block, flag, next_flag in zip(blocks, flags, followed, strict=True)
-        if flag or (block.startswith("#") and "\n" not in block and next_flag)
+        part or block
+        for block, part, after in zip(blocks, kept_of, followed, strict=True)
+        if part or (block.startswith("#") and "\n" not in block and after)
     )
 
 
