@@ -5,16 +5,22 @@ from __future__ import annotations
 from collections.abc import AsyncIterator, Mapping, Sequence
 from dataclasses import dataclass
 from importlib import resources
+from itertools import product
+from typing import Literal
 
 from pydantic import BaseModel, ConfigDict
 
+from ..agent.source_need import source_need
 from ..cancellation import Cancellation
+from ..runtime.engine import Engine
 from ..tools.passage_ranker import HybridRanker
 from ..tools.search.backend_choice import BackendChoice
 from ..tools.search.protocol import WHOLE_WEB
 from ..tools.search.reference_search import ArxivSearch, CrossrefSearch, WikipediaSearch
 from .intervals import wilson
 from .rows import Row
+
+Part = Literal["development", "held-out", "all"]
 
 _SET = "source-choice"
 _SERVICES = {
@@ -56,15 +62,22 @@ class Choice:
     question: str
     source: str
     chosen: tuple[str, ...]
+    need: str = ""
 
     def right(self, most: int) -> bool:
         return self.source in self.chosen[:most]
 
 
-def load() -> LabelledQuestions:
-    """The set that ships."""
+def load(part: Part = "all") -> LabelledQuestions:
+    """The set that ships; what a model is asked for was chosen on every other question."""
     file = resources.files(__package__) / "source_choices" / "questions.json"
-    return LabelledQuestions.model_validate_json(file.read_text("utf-8"))
+    labelled = LabelledQuestions.model_validate_json(file.read_text("utf-8"))
+    questions = {
+        "development": labelled.questions[::2],
+        "held-out": labelled.questions[1::2],
+        "all": labelled.questions,
+    }[part]
+    return labelled.model_copy(update={"questions": questions})
 
 
 def offered(labelled: LabelledQuestions) -> list[Offered]:
@@ -74,20 +87,28 @@ def offered(labelled: LabelledQuestions) -> list[Offered]:
 
 
 async def measure(
-    labelled: LabelledQuestions, rankers: Mapping[str, HybridRanker], *, cancel: Cancellation
+    labelled: LabelledQuestions,
+    rankers: Mapping[str, HybridRanker],
+    *,
+    engine: Engine | None = None,
+    cancel: Cancellation,
 ) -> AsyncIterator[Choice]:
-    """What each ranker chooses for each question.
+    """What each ranker chooses for each question; with an ``engine`` also by the need it writes.
 
     Raises:
+        ModelError, EndpointError: ``engine`` could not be asked.
         Cancelled: ``cancel`` was set.
     """
     sources = offered(labelled)
     for item in labelled.questions:
-        for method, ranker in rankers.items():
+        needs = {"": ""}
+        if engine is not None:
+            needs[", need written"] = await source_need(item.question, engine, cancel=cancel)
+        for (method, ranker), (how, need) in product(rankers.items(), needs.items()):
             choice = BackendChoice(ranker, len(sources) - 1)
-            chosen = await choice.choose(sources, item.question, cancel=cancel)
+            chosen = await choice.choose(sources, item.question, need=need, cancel=cancel)
             names = tuple(source.name for source in chosen)
-            yield Choice(method, item.question, item.source, names)
+            yield Choice(f"{method}{how}", item.question, item.source, names, need)
 
 
 def rows(choices: Sequence[Choice], *, model: str) -> list[Row]:

@@ -2,7 +2,7 @@
 
 After MCP-Zero (arXiv 2506.01056): what is needed is matched against descriptions, so that no list
 of tools enters a prompt however many there are, and no stranger's description reaches a model.
-The need is the question itself.
+What is needed is the question itself, and what a model says that its answer would be found in.
 """
 
 from __future__ import annotations
@@ -32,9 +32,11 @@ class BackendChoice:
     most: int
 
     async def choose(
-        self, backends: Sequence[D], question: str, *, cancel: Cancellation
+        self, backends: Sequence[D], question: str, *, need: str = "", cancel: Cancellation
     ) -> list[D]:
         """The best backends for ``question``, best first; all of them where there are no more.
+
+        ``need`` is what kind of source would hold the answer, where that is known.
 
         Raises:
             Cancelled: ``cancel`` was set.
@@ -42,6 +44,11 @@ class BackendChoice:
         if len(backends) <= self.most:
             return list(backends)
         descriptions = [backend.description for backend in backends]
-        scores = await asyncio.to_thread(self.ranker.rank, question, descriptions, cancel=cancel)
+        rankings = [
+            await asyncio.to_thread(self.ranker.rank, text, descriptions, cancel=cancel)
+            for text in (question, need)
+            if text
+        ]
+        scores = [sum(each) for each in zip(*rankings, strict=True)]  # each fuses by rank already
         order = sorted(range(len(backends)), key=lambda place: -scores[place])
         return [backends[place] for place in order[: self.most]]
