@@ -23,7 +23,7 @@ from ..progress import Progress, silent
 from ..runtime.engine import Engine, Generation, GenerationRequest, TextDelta
 from ..runtime.reader import Reader, Reading, ReadingBudget
 from ..tools.database import Database
-from .sources import Found, Recalled, Source
+from .sources import ChoosingSource, Found, Recalled, Source
 from .toolbox import PageLookup, Toolbox
 from .wrapped_engine import WrappedEngine
 
@@ -129,6 +129,15 @@ class JournaledSource:
     @property
     def name(self) -> str:
         return self._source.name
+
+    @property
+    def chooses(self) -> bool:
+        return isinstance(self._source, ChoosingSource) and self._source.chooses
+
+    def needing(self, need: str) -> Source:
+        if not isinstance(self._source, ChoosingSource):
+            return self
+        return JournaledSource(self._source.needing(need), self._journal, self._pages)
 
     async def find(self, query: str, *, limit: int, cancel: Cancellation) -> Found:
         """See :meth:`leadline.agent.sources.Source.find`."""

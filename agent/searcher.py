@@ -88,6 +88,7 @@ async def _search(state: SearcherState, runtime: Runtime[Toolbox]) -> SearcherSt
     found = await search(
         box,
         node_id,
+        state["question"],
         queries,
         limit=box.effort.pages_per_question,
         room=box.effort.reading_characters,

@@ -10,7 +10,8 @@ from ..errors import Cancelled, LeadlineError, SearchError
 from ..evidence import Page
 from .events import PageRead, PageRecalled, SearchFinished, SearchStarted, Warned
 from .rewriting.queries import Query
-from .sources import Source, filled, fuse
+from .source_need import source_need
+from .sources import ChoosingSource, Source, filled, fuse
 from .toolbox import Toolbox
 
 
@@ -28,13 +29,21 @@ async def find_pages(
 ) -> list[Page]:
     """The best ``limit`` pages for ``queries``; see :func:`search`."""
     weighted = [Query(text=query) for query in queries]
-    return list((await search(box, span_id, weighted, limit=limit)).pages)
+    return list((await search(box, span_id, queries[0], weighted, limit=limit)).pages)
 
 
 async def search(
-    box: Toolbox, span_id: str, queries: Sequence[Query], *, limit: int, room: int = 0
+    box: Toolbox,
+    span_id: str,
+    question: str,
+    queries: Sequence[Query],
+    *,
+    limit: int,
+    room: int = 0,
 ) -> Searched:
     """The best ``limit`` pages for ``queries``, fused by weight and rank, charged to the budget.
+
+    ``question`` is what the queries are about.
 
     Where these are short, more of what was found is added until they hold ``room`` characters.
 
@@ -42,7 +51,8 @@ async def search(
         SearchError: no source could be searched.
         Cancelled: the run's deadline was set.
     """
-    jobs = [(source, query) for query in queries for source in box.sources]
+    sources = await _told_need(box, span_id, question)
+    jobs = [(source, query) for query in queries for source in sources]
     results = await asyncio.gather(
         *(_find(box, span_id, source, query.text, limit=2 * limit) for source, query in jobs)
     )
@@ -75,6 +85,26 @@ async def search(
         (query, tuple(page.page_id for page in found[:looked_at])) for query, found in rankings
     )
     return Searched(tuple(pages), by_query)
+
+
+async def _told_need(box: Toolbox, span_id: str, question: str) -> list[Source]:
+    """The sources; those that choose whom they ask are told what kind of source ``question`` needs.
+
+    The engine is asked once for a question: the journal keeps what it said for the next round.
+    """
+    choosing = [s for s in box.sources if isinstance(s, ChoosingSource) and s.chooses]
+    if not (box.effort.source_need and choosing):
+        return list(box.sources)
+    try:
+        need = await source_need(question, box.engine, cancel=box.deadline)
+    except Cancelled:
+        raise
+    except LeadlineError as error:
+        box.emit(Warned(span_id=span_id, message=f"sources are chosen by the question: {error}"))
+        return list(box.sources)
+    return [
+        s.needing(need) if isinstance(s, ChoosingSource) and s.chooses else s for s in box.sources
+    ]
 
 
 async def _find(

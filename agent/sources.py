@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Protocol
+from typing import Protocol, runtime_checkable
 
 from ..cancellation import Cancellation
 from ..evidence import Page
@@ -52,6 +52,20 @@ class Source(Protocol):
             SearchError: the source as a whole cannot be searched.
             Cancelled: ``cancel`` was set.
         """
+        ...
+
+
+@runtime_checkable
+class ChoosingSource(Source, Protocol):
+    """A source that chooses whom it asks by what is searched for."""
+
+    @property
+    def chooses(self) -> bool:
+        """Whether there is anything to choose from."""
+        ...
+
+    def needing(self, need: str) -> Source:
+        """The same source, told what kind of source would hold what is searched for."""
         ...
 
 

@@ -63,6 +63,9 @@ class Effort:
     """Ask the model how likely the passages hold the answer, which tells thin evidence."""
     time_context: bool = True
     """Search for a question about the present with the present date as well; costs no model call."""
+    source_need: bool = False
+    """Let the model say what kind of source a sub-question needs, and choose the search backends by
+    that too, where ``backends_per_question`` asks for a choice; costs a short model call."""
     rewording: bool = True
     """Rewrite in other words, after a round that found too little, as the next five do."""
     instruction_ensemble: bool = False

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import asyncio
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from ..cancellation import Cancellation
 from ..errors import Cancelled, LeadlineError
 from ..evidence import Page
 from ..tools.near_duplicates import distinct
+from ..tools.search.multi_search import MultiSearch
 from ..tools.search.protocol import SearchBackend, SearchResult
 from ..tools.web_pages import WebPages
 from .sources import Found
@@ -19,18 +20,34 @@ WEB = "web"
 
 @dataclass(frozen=True, slots=True)
 class WebSource:
-    """Pages that a search backend names, opened and kept by ``pages``."""
+    """Pages that a search backend names, opened and kept by ``pages``.
+
+    ``need`` is what kind of source is searched for, where several could be asked.
+    """
 
     backend: SearchBackend
     pages: WebPages
+    need: str = ""
 
     @property
     def name(self) -> str:
         return WEB
 
+    @property
+    def chooses(self) -> bool:
+        """See :class:`leadline.agent.sources.ChoosingSource`."""
+        return isinstance(self.backend, MultiSearch) and self.backend.chooses
+
+    def needing(self, need: str) -> WebSource:
+        """See :class:`leadline.agent.sources.ChoosingSource`."""
+        return replace(self, need=need)
+
     async def find(self, query: str, *, limit: int, cancel: Cancellation) -> Found:
         """See :meth:`leadline.agent.sources.Source.find`; a page that fails becomes a warning."""
-        results = await self.backend.search(query, limit=limit, cancel=cancel)
+        if isinstance(self.backend, MultiSearch):
+            results = await self.backend.search(query, limit=limit, need=self.need, cancel=cancel)
+        else:
+            results = await self.backend.search(query, limit=limit, cancel=cancel)
         outcomes = await asyncio.gather(*(self._open(result, cancel) for result in results))
         opened = [outcome for outcome in outcomes if isinstance(outcome, Page)]
         return Found(

@@ -4,20 +4,25 @@ from __future__ import annotations
 
 import itertools
 import random
+from collections.abc import Sequence
 from pathlib import Path
 
 from leadline.agent.events import Event, Warned
 from leadline.agent.report import Report
 from leadline.agent.researcher import Researcher
 from leadline.agent.run_store import RunStore
+from leadline.agent.toolbox import Effort
 from leadline.agent.web_source import WebSource
+from leadline.errors import ModelError
 from leadline.runtime.reader import FirstStageReader
-from leadline.runtime.scripted_engine import ScriptedEngine
+from leadline.runtime.scripted_engine import Reply, ScriptedEngine
 from leadline.tools.fetch import Fetcher, FetchLimits
 from leadline.tools.network_guard import NetworkGuard
 from leadline.tools.page_store import PageStore
 from leadline.tools.passage_ranker import HybridRanker
+from leadline.tools.search.backend_choice import BackendChoice
 from leadline.tools.search.kept_search import KeptSearch, SearchAnswers
+from leadline.tools.search.multi_search import MultiSearch
 from leadline.tools.search.searxng_search import SearxngSearch
 from leadline.tools.web_pages import Reuse, WebPages
 
@@ -102,3 +107,57 @@ async def test_a_site_that_fails_in_part_is_named(tmp_path: Path) -> None:
     asked_in_vain = failing & set(site.requests)
     assert asked_in_vain
     assert all(any(path in message for message in warned) for path in asked_in_vain)
+
+
+class Register(SearxngSearch):
+    description = "An official register of sea marks"
+
+
+class Recipes(SearxngSearch):
+    description = "Recipes, also for deep water fish"
+
+
+async def ask_one_of_two(
+    site: WebSite, other: WebSite, folder: Path, replies: Sequence[Reply], effort: Effort
+) -> tuple[Report, ScriptedEngine]:
+    """One run that may ask ``site``, a register, or ``other``, of recipes, but not both."""
+    engine, store = ScriptedEngine(replies), PageStore(folder / "pages")
+    backends = [Register(site.url()), Recipes(other.url())]
+    choice = BackendChoice(HybridRanker(None), 1)
+    guard = NetworkGuard(allow_hosts=[site.host, other.host])
+    async with Fetcher(guard, limits=PATIENT) as fetcher:
+        search = MultiSearch(backends, on_warning=print, choice=choice)
+        researcher = Researcher(
+            engine=engine,
+            reader=FirstStageReader(HybridRanker(None)),
+            sources=[WebSource(search, WebPages(fetcher, store))],
+            pages=store,
+            runs=RunStore(folder / "runs"),
+            effort=effort,
+        )
+        report = await researcher.run(QUESTION)
+    store.close()
+    return report, engine
+
+
+async def test_the_model_says_what_source_is_needed(tmp_path: Path) -> None:
+    effort = Effort(source_need=True)
+    with WebSite(generated_pages(30)) as site, WebSite(generated_pages(1)) as other:
+        replies = ["An official register of sea marks", *REPLIES]
+        report, engine = await ask_one_of_two(site, other, tmp_path, replies, effort)
+        assert other.requests == []
+    assert report.status == "complete"
+    assert QUESTION in engine.requests[0].messages[-1].content
+    assert report.usage.completion_tokens >= len(replies[0]) // 4
+
+
+async def test_a_source_is_chosen_by_the_question_alone_where_the_model_fails(
+    tmp_path: Path,
+) -> None:
+    effort = Effort(source_need=True)
+    with WebSite(generated_pages(1)) as site, WebSite(generated_pages(30)) as other:
+        replies: list[Reply] = [ModelError("no memory is left"), *REPLIES]
+        report, _ = await ask_one_of_two(site, other, tmp_path, replies, effort)
+        assert site.requests == []
+    assert report.status == "complete"
+    assert "sources are chosen by the question: no memory is left" in report.warnings

@@ -56,13 +56,21 @@ class MultiSearch:
         reasons = [backend.why_not() for backend in self._backends]
         return [reason for each in reasons for reason in each] if all(reasons) else []
 
-    async def search(self, query: str, *, limit: int, cancel: Cancellation) -> list[SearchResult]:
+    @property
+    def chooses(self) -> bool:
+        """Whether only some of several backends are asked."""
+        return self._choice is not None and len(self._backends) > self._choice.most
+
+    async def search(
+        self, query: str, *, limit: int, need: str = "", cancel: Cancellation
+    ) -> list[SearchResult]:
+        """As every backend; ``need`` is what kind of source would hold what is searched for."""
         if not self._backends:
             raise SearchError("no search backend is set", remedy="set search_backends")
         asked = [b for b in self._backends if not self._health[id(b)].rests]
         asked = asked or [*self._backends]
         if self._choice is not None:
-            asked = await self._choice.choose(asked, query, cancel=cancel)
+            asked = await self._choice.choose(asked, query, need=need, cancel=cancel)
         outcomes = await asyncio.gather(
             *(self._health[id(b)].ask(query, limit=limit, cancel=cancel) for b in asked)
         )
