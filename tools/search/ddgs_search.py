@@ -16,6 +16,8 @@ from .protocol import WHOLE_WEB, SearchResult, ranked
 _TRY_OTHER = "try again later, or set searxng_url and search_backends"
 # What the library raises when every engine answered and none had anything.
 _NOTHING_FOUND = "No results found."
+# What its HTTP client says when a name cannot be resolved, before a long dump of the query.
+_NO_NAME = "DNS error"
 
 
 class DdgsSearch:
@@ -69,6 +71,11 @@ class DdgsSearch:
         except DDGSException as error:
             if str(error) == _NOTHING_FOUND:
                 return []
+            if _NO_NAME in str(error):
+                raise SearchError(
+                    "ddgs cannot be reached, the hosts of its engines cannot be found",
+                    remedy="check the network and its name service",
+                ) from error
             raise SearchError(f"ddgs failed ({error})", remedy=_TRY_OTHER) from error
         except Exception as error:  # engines' parsers break when their pages change
             raise SearchError(

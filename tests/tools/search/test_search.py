@@ -160,6 +160,13 @@ async def test_ddgs_is_stopped(site: LoopbackSite, mojeek: DdgsSearch) -> None:
     assert time.monotonic() - started < 1
 
 
+async def test_ddgs_without_a_network(mojeek: DdgsSearch, monkeypatch: pytest.MonkeyPatch) -> None:
+    engine = ddgs.engines.ENGINES["text"]["mojeek"]
+    monkeypatch.setattr(engine, "search_url", "http://mojeek.invalid/search")
+    message = await problem(mojeek)
+    assert message == "ddgs cannot be reached, the hosts of its engines cannot be found"
+
+
 async def test_ddgs_that_is_not_installed(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("importlib.util.find_spec", lambda name: None)
     backend = DdgsSearch()
