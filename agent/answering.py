@@ -71,7 +71,7 @@ async def answer_question(
     The passages stand in the prompt with the best one last, nearest to the question. Those that
     the window cannot hold are left out from the worst end; they stay in the returned evidence. A
     statement that no passage bears out by its words or by name is dropped. The short answer is
-    copied from a passage or not given; with ``votes`` it is what most of so many samples say.
+    copied from a passage or not given, yes or no told by the cited passages alone; with ``votes`` it is what most of so many samples say.
 
     Raises:
         PromptTooLong: the window holds not even the question.
@@ -99,9 +99,10 @@ async def answer_question(
     short = copied(draft.short, sources) or said_in(
         [claim.text for claim in claims], question, " ".join(answer for _, answer in known)
     )
-    if answer_type(question) == "yes-no" and short not in ("yes", "no"):
-        system = (Message("system", BARE), *fitted.messages[1:])
-        short = await yes_or_no(system, engine, cancel=cancel) or short
+    if answer_type(question) == "yes-no":
+        cited = sorted({index for claim in claims for index in claim.evidence})
+        asked = _prompt(question, [numbered[index] for index in cited], titles, known)
+        short = await yes_or_no((Message("system", BARE), asked[1]), engine, cancel=cancel) or short
     agreement = None
     if votes:
         samples = await _samples(fitted.messages, votes, engine, cancel)

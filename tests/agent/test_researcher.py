@@ -159,7 +159,7 @@ async def test_a_claim_that_the_model_does_not_find_in_its_source_is_marked(
     researcher_with: MakeResearcher,
 ) -> None:
     deep = "The harbour is deep."
-    engine = ScriptedEngine([answer((deep, [1]), short="yes"), NOT_SUPPORTED, deep])
+    engine = ScriptedEngine([answer((deep, [1])), "yes", NOT_SUPPORTED, deep])
     report = await researcher_with(engine).run("Is the harbour deep?")
     assert report.status == "partial"
     assert report.claims[0].verdict == "unsupported"

@@ -205,6 +205,20 @@ async def test_the_model_can_be_asked_whether_the_passages_suffice(ask: Run) -> 
     assert queries(events) == ["When was the harbour opened?", "port opening"]
 
 
+async def test_yes_or_no_is_told_by_what_the_statements_cite(ask: Run) -> None:
+    statement = "The harbour of Port Alder was opened in 1902."
+    report, _, engine = await ask(
+        "Was the harbour opened before 1900?",
+        answer((statement, [1]), short="yes"),
+        "no",
+        SUPPORTED,
+    )
+    assert report.answer == "no"
+    asked = engine.requests[1].messages[-1].content
+    assert "opened in 1902" in asked
+    assert "Ines Varga" not in asked
+
+
 async def test_an_unsupported_claim_is_repaired_and_counted(ask: Run) -> None:
     report, _, _ = await ask(
         "Is the harbour deep?",
