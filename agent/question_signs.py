@@ -35,13 +35,18 @@ _ASKS_THE_ROLE = re.compile(
     re.IGNORECASE,
 )
 _ALTERNATIVES = (
-    re.compile(r"[,:] (?P<a>[^,:]+?) or (?P<b>[^,:]+?) ?[?.]?$", re.IGNORECASE),
     re.compile(
-        r"\b(?P<a>(?:[Tt]he )?[A-Z0-9][^\s,:?]*(?: (?:[A-Z0-9][^\s,:?]*|of|the|and|de|in|for|&))*)"
+        r"\b(?:which|who|what|is|are|was|were|has|have|had|do|does|did)\b[^,:]*[,:]"
+        r" (?P<a>[^,:]+?) or (?P<b>[^,:]+?) ?[?.]?$",
+        re.IGNORECASE,
+    ),
+    re.compile(
+        r"(?<!, )(?<!, [Tt]he )\b(?P<a>(?:[Tt]he )?[A-Z0-9][^\s,:?]*"
+        r"(?: (?:[A-Z0-9][^\s,:?]*|of|the|and|de|in|for|&))*)"
         r" or (?P<b>(?:[Tt]he )?[A-Z0-9][^,:?]*?) ?[?.]?$"
     ),
 )
-"""Of names that no comma parts from the question, the capitals tell."""
+"""Of two, not of more. Of names that no comma parts from the question, the capitals tell."""
 _BETWEEN = (
     re.compile(
         r"\b(?:between|compare) (?P<a>.+?) (?:and|with|to) (?P<b>.+?)(?: in| for| on|[?,.]|$)",

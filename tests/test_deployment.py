@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import itertools
 import re
 import tomllib
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -20,7 +22,7 @@ OTHER_VARIABLES = ("LEADLINE_HOME", "LEADLINE_KERNELS", "LEADLINE_API_KEY")
 """Variables that are no setting's."""
 
 
-def command_at(words: list[str]) -> click.Command:
+def command_at(words: Sequence[str]) -> click.Command:
     """The command that the first of ``words`` lead to; a missing one is named."""
     found: click.Command = leadline
     with click.Context(leadline) as context:
@@ -44,13 +46,10 @@ def test_commands_extras_and_variables_that_are_named_exist(page: str) -> None:
     text = " ".join((ROOT / page).read_text().split())
     for command in re.findall(r"`leadline ([a-z][^`]*)`", text):
         # `runs list|show` names two
-        first, *rest = command.split()
-        for second in rest[0].split("|") if rest else [""]:
-            for name in first.split("|") if rest else [first]:
-                command_at([name, second, *rest[1:]])
-        for option in re.findall(r"--[a-z-]+", command):
-            parameters = command_at(command.split()).params
-            assert option in {name for each in parameters for name in each.opts}, command
+        for words in itertools.product(*(word.split("|") for word in command.split())):
+            known = {name for each in command_at(words).params for name in each.opts}
+            for option in re.findall(r"--[a-z-]+", command):
+                assert option in known, command
     extras = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
     assert set(re.findall(r"leadline\[(\w+)\]", text)) <= set(extras["optional-dependencies"])
     for name in re.findall(r"LEADLINE_\w+", text):

@@ -71,6 +71,8 @@ def test_the_things_compared(question: str, things: tuple[str, str] | None) -> N
         ("Is the Eiffel Tower taller than the Shard?", None),
         ("Does the ferry leave from Port Alder or Elm Island?", None),
         ("What do Rust and Go have in common?", None),
+        ("Which is deeper, the Elm, the Oak, the Ash or the Fir?", None),
+        ("Which of these was, by its own account, first, Elm or Oak?", None),
     ],
 )
 def test_the_things_of_which_one_is_asked_for(question: str, two: tuple[str, str] | None) -> None:
