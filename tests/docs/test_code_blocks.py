@@ -69,6 +69,8 @@ def environment(tmp_path: Path) -> Iterator[dict[str, str]]:
             "LEADLINE_MODEL": "willing",
             "LEADLINE_READER": "none",
             "LEADLINE_EMBEDDER": "none",
+            # Nothing asks the live web, where there is one.
+            "LEADLINE_SEARCH_BACKENDS": '["searxng"]',
             "LC_ALL": "C.UTF-8",
             "COLUMNS": "100",
         }
