@@ -21,6 +21,7 @@ from textual.message_pump import MessagePump
 _LAPS = 2
 """What a widget says on a key ("submitted") stands behind the first marker, before the second."""
 _LOOK_SECONDS = 0.02
+_Input = events.InputEvent | events.Paste
 
 
 class _Marker(Message):
@@ -28,7 +29,7 @@ class _Marker(Message):
 
 
 class KeyOrderApp(App[None], inherit_bindings=False):
-    """An application that takes keys and pasted text one at a time, in their order.
+    """An application that takes keys, pasted text and clicks one at a time, in their order.
 
     A key that comes alone is handed on at once.
     """
@@ -39,7 +40,7 @@ class KeyOrderApp(App[None], inherit_bindings=False):
 
     def __init__(self) -> None:
         super().__init__()
-        self._waiting: deque[events.Key | events.Paste] = deque()
+        self._waiting: deque[_Input] = deque()
         self._marker: _Marker | None = None
         """On its way behind the last key; None once that is handled."""
         self._target: MessagePump = self
@@ -49,19 +50,25 @@ class KeyOrderApp(App[None], inherit_bindings=False):
         self._looking = False
 
     async def on_event(self, event: events.Event) -> None:
-        if isinstance(event, (events.Key, events.Paste)) and not event.is_forwarded:
+        if isinstance(event, _Input) and not event.is_forwarded and self._waits(event):
             self._waiting.append(event)
             await self._hand_on()
         else:
             await super().on_event(event)
 
+    def _waits(self, event: _Input) -> bool:
+        """Whether an event has to take its turn: the mouse only where keys do already."""
+        return _moves_on(event) or self._marker is not None
+
     async def _hand_on(self) -> None:
         """Hand on what waits, up to the first key that has to be waited for."""
         overdue = self._marker is not None and monotonic() > self._patient_until
         while self._waiting and (self._marker is None or overdue):
-            await super().on_event(self._waiting.popleft())
-            self._patient_until, self._laps = monotonic() + self.KEY_SECONDS, 0
-            self._send_marker()
+            event = self._waiting.popleft()
+            await super().on_event(event)
+            if _moves_on(event) or isinstance(event, events.MouseDown):
+                self._patient_until, self._laps = monotonic() + self.KEY_SECONDS, 0
+                self._send_marker()
         if self._waiting and not self._looking:
             self._looking = True
             self.set_timer(_LOOK_SECONDS, self._look)
@@ -91,3 +98,7 @@ class KeyOrderApp(App[None], inherit_bindings=False):
         if self._marker is not None and self._target is not self._has_focus():
             self._send_marker()
         await self._hand_on()
+
+
+def _moves_on(event: _Input) -> bool:
+    return isinstance(event, (events.Key, events.Paste))

@@ -37,7 +37,7 @@ def pressed(*names: str) -> list[events.Key]:
     return [events.Key(name, " " if name == "space" else None) for name in names]
 
 
-def arrive(app: App[Any], *keys: Sequence[events.Key | events.Paste]) -> None:
+def arrive(app: App[Any], *keys: Sequence[events.InputEvent | events.Paste]) -> None:
     """All of ``keys`` without a pause between."""
     for key in itertools.chain(*keys):
         app.post_message(key)
@@ -140,3 +140,14 @@ async def test_pasted_text_keeps_its_place_among_keys() -> None:
         folder = app.screen.query_one("#folder", Input)
         await until(pilot, lambda: folder.value == "./docs/x", seconds=10)
         assert app.screen.query_one(QuestionArea).text == "abcd"
+
+
+async def test_a_click_keeps_its_place_among_keys() -> None:
+    app = idle_app()
+    async with app.run_test(size=(80, 24)) as pilot:
+        folder = app.screen.query_one("#folder", Input)
+        x, y = folder.region.offset
+        down = events.MouseDown(None, x + 3, y, 0, 0, 1, False, False, False)
+        arrive(app, typed(TEXT), [down], typed("./docs"))
+        await until(pilot, lambda: folder.value == "./docs", seconds=10)
+        assert app.screen.query_one(QuestionArea).text == TEXT
