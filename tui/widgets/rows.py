@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from textual.content import Content
+from textual.widget import Widget
 from textual.widgets import OptionList
 from textual.widgets.option_list import Option
 
@@ -35,10 +36,19 @@ class RowList(OptionList, inherit_bindings=True):
 
     @property
     def row_width(self) -> int:
-        """Cells of a line of a row; 20 at least, also before the list is laid out."""
-        # Textual's regions are not asked: that takes the events away which tell of a new layout.
-        taken = self.styles.gutter.width + self.scrollbar_gutter.width
-        return max(self.outer_size.width - taken, 20)
+        """Cells of a line of a row, 20 at least; before the list is laid out, those it will have.
+
+        Textual's regions are not asked: that can take the event away which tells of a layout. So a
+        list in a tab that was never in front goes by what it lies in, all of whose width it takes.
+        """
+        taken = self.scrollbar_gutter.width
+        for widget in (self, *self.ancestors):
+            if not isinstance(widget, Widget):
+                break
+            taken += widget.styles.gutter.width
+            if widget.outer_size.width:
+                return max(widget.outer_size.width - taken, 20)
+        return 20
 
     @property
     def chosen_id(self) -> str | None:
