@@ -20,7 +20,7 @@ _PATTERNS: tuple[tuple[AnswerType, str], ...] = (
     ),
     (
         "number",
-        r"\bhow (?:many|much|old|tall|long|far|large|big|high|deep|often)\b|多少|几个",
+        r"\bhow (?:many|much|old|tall|long|far|large|big|high|deep|heavy|fast|soon|often)\b|多少|几个",
     ),
     ("person", r"\bwho(?:m|se)?\b|谁"),
     (

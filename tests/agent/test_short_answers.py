@@ -16,6 +16,8 @@ from leadline.agent.short_answers import copied, normalised, said_in, same_answe
         ("How many berths does the harbour have?", "number"),
         ("In what country was Ines Varga born?", "place"),
         ("Is the harbour deep?", "yes-no"),
+        ("The harbour is deep. Is the lock too?", "yes-no"),
+        ("How soon does the ferry leave?", "number"),
         ("What company owns the ferry?", "name"),
         ("How does the lock work?", "text"),
         ("Port Alder harbour 是哪一年启用的？", "date"),
