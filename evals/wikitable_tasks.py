@@ -18,7 +18,9 @@ from pathlib import Path
 from pydantic import TypeAdapter
 
 from ..errors import ConfigError
-from .data_files import read_data_text, read_json
+from ..tools.extraction import extract
+from ..tools.markdown_tables import cell_text, markdown_tables
+from .data_files import read_data_file, read_data_text, read_json
 from .table_tasks import PageRecord, TableTask
 from .widesearch.tasks import norm_column
 
@@ -103,9 +105,10 @@ def wikitable_tasks(data: Path, *, seed: int = 0) -> Iterator[TableTask]:
             continue
         join = next((join for join in _JOINS if source.header == join.header), None)
         if join is None:
-            if task := _single_page(f"single-{path.parent.name[:3]}-{path.stem}", source):
+            task = _single_page(f"single-{path.parent.name[:3]}-{path.stem}", source)
+            if task and _is_the_only_one(source):
                 yield task
-        elif _may_join(join, source):
+        elif _may_join(join, source) and _is_the_only_one(source):
             pages = waiting[join.name]
             pages.append(source)
             if len(pages) == _PAGES_A_TASK:
@@ -172,6 +175,14 @@ def _single_page(instance_id: str, source: _Source) -> TableTask | None:
         rows=rows,
         pages=(source.page,),
     )
+
+
+def _is_the_only_one(source: _Source) -> bool:
+    """Whether no second table of the page has these columns: else the query asks for both."""
+    text = extract(read_data_file(source.page), name=source.page.name).text
+    wanted = {norm_column(name) for name in source.header}
+    headers = [{norm_column(cell_text(text, c)) for c in t.header} for t in markdown_tables(text)]
+    return sum(wanted <= header for header in headers) <= 1
 
 
 def _may_join(join: _Join, source: _Source) -> bool:

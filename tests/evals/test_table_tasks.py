@@ -78,6 +78,17 @@ RACE = ["Pos", "No", "Driver", "Constructor", "Laps", "Time/Retired", "Grid", "P
 DRIVERS = ["Ash", "Birch", "Hazel", "Larch", "Maple"]
 
 
+def test_a_page_with_two_such_tables_makes_no_task(data: Path) -> None:
+    page = data / "page/200-page/7.html"
+    singles = [
+        task for task in wikitable_tasks.chosen_tasks(data, limit=9) if task.pages[0] == page
+    ]
+    assert len(singles) == 1
+    page.write_text(page.read_text() + page.read_text())
+    again = [task for task in wikitable_tasks.chosen_tasks(data, limit=9) if task.pages[0] == page]
+    assert again == []
+
+
 def test_results_of_races_are_put_together(tmp_path: Path) -> None:
     folder = tmp_path / "wikitables"
     for number, race in enumerate(("Harbour Grand Prix", "Forest Grand Prix", "Hill Grand Prix")):
