@@ -97,13 +97,33 @@ def likely_tables(tables: Sequence[PageTable], query: str, schema: TableSchema) 
     """The tables worth a look, best first: by their columns' names and by what they stand under."""
 
     def score(table: PageTable) -> float:
-        matched = len(matched_columns(table.header, schema.names)) / len(schema.names)
+        matched = named_columns(table, schema) / len(schema.names)
         context = coverage(table.context, f"{query} {schema.subject}")
         return matched + _CONTEXT_WEIGHT * context
 
     scored = [(score(table), table) for table in tables]
     scored.sort(key=lambda pair: -pair[0])
     return [table for value, table in scored if value >= _LEAST_SCORE][:_SHOWN_TABLES]
+
+
+def of_named_pages(tables: Sequence[PageTable], query: str, schema: TableSchema) -> list[PageTable]:
+    """The tables of pages whose titles the query names: of each page those that match best.
+
+    A small model that is shown all tables passes over some of these.
+    """
+    named = [
+        table for table in tables if table.page.title and fold(table.page.title) in fold(query)
+    ]
+    best: dict[str, int] = {}
+    for table in named:
+        matched = named_columns(table, schema)
+        best[table.page.page_id] = max(matched, best.get(table.page.page_id, 1))
+    return [table for table in named if named_columns(table, schema) == best[table.page.page_id]]
+
+
+def named_columns(table: PageTable, schema: TableSchema) -> int:
+    """How many of the wanted columns ``table`` has by their names."""
+    return len(matched_columns(table.header, schema.names))
 
 
 async def select_tables(

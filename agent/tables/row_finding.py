@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 
 from ...errors import OutputInvalid, PromptTooLong, SearchError
 from ...evidence import Evidence, Page
@@ -24,19 +25,42 @@ TABLE_SPAN = "table"
 _PAGES_A_ROW = 3
 
 
-async def rows_in_pages(
-    pages: Sequence[Page], query: str, schema: TableSchema, box: Toolbox, *, widen: bool
-) -> tuple[TableSchema, list[tuple[Page, list[FoundRow]]]]:
-    """The rows of each of ``pages`` that has some, and the schema that they call for.
+@dataclass(frozen=True, slots=True)
+class PageRows:
+    """What pages have of a table."""
 
-    ``widen`` lets the first table add keys that tell its rows apart.
+    schema: TableSchema
+    """As the pages call for it."""
+    by_page: list[tuple[Page, list[FoundRow]]]
+    matched: int
+    """Most wanted columns that a table had by their names, in these pages or before."""
+
+
+async def rows_in_pages(
+    pages: Sequence[Page],
+    query: str,
+    schema: TableSchema,
+    box: Toolbox,
+    *,
+    widen: bool,
+    matched: int,
+) -> PageRows:
+    """The rows of each of ``pages`` that has some.
+
+    ``widen`` lets the first table add keys that tell its rows apart. A table that has less than
+    half as many columns by name as another, in these pages or (``matched``) before, is of
+    something else. Running text is asked where no table has half of the columns.
 
     Raises:
         Cancelled: the run was stopped, or its time is over.
     """
+    selected = await _selected(pages, query, schema, box)
+    counts = [page_tables.named_columns(table, schema) for table in selected]
+    matched = max([matched, *counts])
     mapped = [
         (table, *await _mapped(table, query, schema, box))
-        for table in await _selected(pages, query, schema, box)
+        for table, count in zip(selected, counts, strict=True)
+        if count * 2 >= matched
     ]
     by_page: list[tuple[Page, list[FoundRow]]] = []
     for table, places, constants in page_tables.widest_of_each_page(mapped):
@@ -44,9 +68,10 @@ async def rows_in_pages(
         if rows and widen and not by_page:
             schema = page_tables.widened_keys(schema, rows)
         by_page.append((table.page, rows))
-    if not any(rows for _, rows in by_page) and pages:
+    in_tables = matched * 2 >= len(schema.names) or any(rows for _, rows in by_page)
+    if pages and not in_tables:
         by_page = await _from_passages(pages, query, schema, box)
-    return schema, by_page
+    return PageRows(schema, by_page, matched)
 
 
 async def look_up(builder: TableBuilder, key: Key, box: Toolbox) -> FoundRow | None:
@@ -104,11 +129,13 @@ async def _selected(
     tables = page_tables.likely_tables(page_tables.tables_of(pages), query, schema)
     if not tables:
         return []
+    named = page_tables.of_named_pages(tables, query, schema)
     try:
-        return await page_tables.select_tables(tables, query, box.engine, cancel=box.deadline)
+        chosen = await page_tables.select_tables(tables, query, box.engine, cancel=box.deadline)
+        return [*named, *(table for table in chosen if table not in named)]
     except (OutputInvalid, PromptTooLong) as error:
         box.emit(Warned(span_id=TABLE_SPAN, message=f"{error}; the likeliest table is taken"))
-        return tables[:1]
+        return named or tables[:1]
 
 
 async def _mapped(

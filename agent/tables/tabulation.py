@@ -51,6 +51,8 @@ class TableState(TypedDict, total=False):
     seen: list[str]
     found: list[dict[str, Any]]
     """Rows as they were found, in order."""
+    matched: int
+    """Most wanted columns that a table had by their names."""
     rounds: int
     brought: int
     """New rows of the last round."""
@@ -145,14 +147,19 @@ async def _read(state: TableState, box: Toolbox) -> TableState:
     """Rows from the tables of the waiting pages; from their text where no table serves."""
     pages = [box.pages.get(page_id) for page_id in state.get("waiting", [])]
     schema = TableSchema.model_validate(state["schema"])
-    schema, by_page = await rows_in_pages(
-        pages, state["query"], schema, box, widen=not state.get("found")
+    read = await rows_in_pages(
+        pages,
+        state["query"],
+        schema,
+        box,
+        widen=not state.get("found"),
+        matched=state.get("matched", 0),
     )
-    state = {**state, "schema": schema.model_dump(mode="json")}
+    state = {**state, "schema": read.schema.model_dump(mode="json")}
     builder = table_builder(state)
     before = builder.cells_by_key()
     found = list(state.get("found", []))
-    for page, rows in by_page:
+    for page, rows in read.by_page:
         rows = [row for row in rows if builder.add(row)]
         found += [row.model_dump(mode="json") for row in rows]
         total = len(builder.keys)
@@ -168,6 +175,7 @@ async def _read(state: TableState, box: Toolbox) -> TableState:
     _tell_rows(before, builder, box)
     return {
         "schema": state["schema"],
+        "matched": read.matched,
         "found": found,
         "waiting": [],
         "rounds": state.get("rounds", 0) + 1,

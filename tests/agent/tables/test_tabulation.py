@@ -28,7 +28,7 @@ from leadline.runtime.engine import GenerationRequest
 from leadline.runtime.scripted_engine import ScriptedEngine
 from leadline.tools.page_store import PageStore
 
-from .conftest import QUERY, answers
+from .conftest import ASH, QUERY, RIVERS, answers
 
 Tabulator = Callable[..., Researcher]
 
@@ -113,6 +113,34 @@ async def test_a_narrower_table_beside_the_one_that_fits_adds_no_rows(
     assert "Elm" in values(table_of(report))
 
 
+SHOWS = """<html><head><title>Shows</title></head><body><h1>Shows</h1>
+<p>Shows on the rivers of Alderland, by their length.</p>
+<table><tr><th>River</th><th>Place</th><th>Remark</th></tr>
+<tr><td>Float parade</td><td>Elmton</td><td>cancelled</td></tr></table></body></html>"""
+
+
+@pytest.mark.parametrize("documents", [{"rivers.html": RIVERS, "shows.html": SHOWS}])
+async def test_a_table_of_something_else_adds_no_rows_whatever_the_model_says(
+    tabulator: Tabulator,
+) -> None:
+    """The page that the query names is taken, and a table with far fewer of the columns is not."""
+
+    def mistaken(request: GenerationRequest) -> str:
+        system, user = request.messages[0].content, request.messages[-1].content
+        if "Which of the numbered tables" in system:
+            numbers = [n for n in range(1, 9) if f"\n[{n}] Shows" in f"\n{user}"]
+            return json.dumps({"tables": numbers})
+        if "is to be copied into a table" in system:
+            columns = {"Length (km)": {"header": 2}, "Mouth": {"header": 3}}
+            return json.dumps(columns if "Float parade" in user else {"Mouth": {"header": 0}})
+        return answers(request)
+
+    engine = ScriptedEngine(respond=mistaken)
+    report = await tabulator(engine).tabulate(QUERY)
+    assert {*values(table_of(report))} == {"Elm", "Oak", "Ash"}
+    assert any("Shows" in request.messages[-1].content for request in engine.requests)
+
+
 async def test_searches_for_cells_end_when_they_bring_nothing(tabulator: Tabulator) -> None:
     def silent(request: GenerationRequest) -> str:
         if "missing cells of one row" in request.messages[0].content:
@@ -164,6 +192,7 @@ async def test_rows_that_miss_a_constraint_are_left_out(tabulator: Tabulator) ->
     assert "2 rows that were found do not meet the constraints" in report.markdown
 
 
+@pytest.mark.parametrize("documents", [{"ash.html": ASH}])
 async def test_rows_come_from_running_text_where_there_is_no_table(tabulator: Tabulator) -> None:
     def from_text(request: GenerationRequest) -> str:
         system = request.messages[0].content
