@@ -9,16 +9,16 @@ from __future__ import annotations
 
 from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager
+from functools import partial
 from pathlib import Path
 
-from ..agent.assembly import Wishes, open_embedder, open_engine, open_researcher
+from ..agent.assembly import Wishes, open_engine, open_researcher
 from ..agent.corpus_source import CorpusSource
 from ..agent.exports.trec_answer import answer_of
 from ..cancellation import Cancellation
 from ..locations import locations
 from ..progress import Progress
 from ..settings import Settings
-from ..tools.corpus_catalogue import CorpusCatalogue
 from ..tools.page_store import PageStore
 from .answer_match import exact_match, word_f1
 from .hop_methods import (
@@ -31,9 +31,10 @@ from .hop_methods import (
     Research,
 )
 from .hop_questions import HopQuestion, HopSet
+from .indexed_folder import indexed_folder
 from .method_names import effort_of
 from .scores import Score
-from .trials import FinishedTrials
+from .trials import FinishedTrials, Questions, answer_all
 
 
 class HopBench:
@@ -50,7 +51,7 @@ class HopBench:
     ) -> None:
         """``folder`` takes the pools and the runs."""
         self._settings, self._folder = settings, folder
-        self.cancel, self._progress, self._warn = cancel, progress, warn
+        self.cancel, self.progress, self._warn = cancel, progress, warn
 
     @asynccontextmanager
     async def method(self, name: str, hop_set: HopSet) -> AsyncIterator[HopMethod]:
@@ -70,7 +71,15 @@ class HopBench:
             store = PageStore(locations().pages)
             stack.callback(store.close)
             pool = hop_set.write_pool(self._folder / hop_set.name)
-            source = await self._indexed(pool, store, stack)
+            indexed = indexed_folder(
+                pool,
+                store,
+                self._settings,
+                cancel=self.cancel,
+                progress=self.progress,
+                warn=self._warn,
+            )
+            source = CorpusSource(await stack.enter_async_context(indexed))
             if name in BASELINES:
                 engine = await open_engine(self._settings)
                 stack.push_async_callback(engine.aclose)
@@ -83,19 +92,9 @@ class HopBench:
                 runs=self._folder / "runs",
             )
             researcher = await stack.enter_async_context(
-                open_researcher(
-                    wishes, cancel=self.cancel, progress=self._progress, warn=self._warn
-                )
+                open_researcher(wishes, cancel=self.cancel, progress=self.progress, warn=self._warn)
             )
             yield Research(researcher, store.get, seconds=self._settings.seconds)
-
-    async def _indexed(self, pool: Path, store: PageStore, stack: AsyncExitStack) -> CorpusSource:
-        """The pool as a source, with every passage embedded."""
-        embedder = await open_embedder(self._settings, warn=self._warn)
-        corpus = CorpusCatalogue(store=store, embedder=embedder).open_directory(str(pool))
-        stack.callback(corpus.close)
-        await corpus.update(cancel=self.cancel, progress=self._progress)
-        return CorpusSource(corpus)
 
 
 async def measure(
@@ -105,7 +104,6 @@ async def measure(
     bench: HopBench,
     *,
     tell: Callable[[Score, HopAnswer], None],
-    progress: Progress,
     model: str,
 ) -> list[Score]:
     """The scores of all questions with each method; ``finished`` ones are not asked again.
@@ -115,29 +113,29 @@ async def measure(
         StorageError: scores cannot be kept.
         Cancelled: the run was stopped; what is finished is kept.
     """
-    scores: list[Score] = []
-    total = sum(len(hop_set.questions) for hop_set in sets)
-    for name in methods:
-        done = 0
-        for hop_set in sets:
-            keys = [f"{hop_set.name} {question.question}" for question in hop_set.questions]
-            known = {key: found for key in keys if (found := finished.get(name, key)) is not None}
-            if len(known) < len(keys):
-                async with bench.method(name, hop_set) as method:
-                    for key, question in zip(keys, hop_set.questions, strict=True):
-                        bench.cancel.check()
-                        if key not in known:
-                            answer = await method.answer(question, cancel=bench.cancel)
-                            score = scored(name, model, question, answer)
-                            finished.add(name, key, [score])
-                            known[key] = (score,)
-                            tell(score, answer)
-                        done += 1
-                        progress(f"hop, {name}", done, total, "questions")
-            else:
-                done += len(keys)
-            scores += [score for key in keys for score in known[key]]
-    return scores
+
+    async def ask(name: str, method: HopMethod, question: HopQuestion) -> tuple[Score, HopAnswer]:
+        answer = await method.answer(question, cancel=bench.cancel)
+        return scored(name, model, question, answer), answer
+
+    groups = [
+        Questions(
+            partial(bench.method, hop_set=hop_set),
+            [(f"{hop_set.name} {question.question}", question) for question in hop_set.questions],
+        )
+        for hop_set in sets
+    ]
+    return await answer_all(
+        "hop",
+        groups,
+        methods,
+        finished,
+        ask,
+        tell=tell,
+        unit="questions",
+        cancel=bench.cancel,
+        progress=bench.progress,
+    )
 
 
 def scored(method: str, model: str, question: HopQuestion, answer: HopAnswer) -> Score:

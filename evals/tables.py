@@ -4,28 +4,33 @@ from __future__ import annotations
 
 from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager
+from dataclasses import dataclass
 from pathlib import Path
 
-from ..agent.assembly import Wishes, open_embedder, open_engine, open_researcher
+from ..agent.assembly import Wishes, open_engine, open_researcher
 from ..cancellation import Cancellation
 from ..locations import locations
 from ..progress import Progress
 from ..settings import Settings
-from ..tools.corpus import Corpus
-from ..tools.corpus_catalogue import CorpusCatalogue
 from ..tools.page_store import PageStore
+from .indexed_folder import indexed_folder
 from .method_names import effort_of
 from .scores import Score
 from .table_methods import BASELINES, ModelAlone, OneShot, Research, TableAnswer, TableMethod
 from .table_tasks import TableTask
-from .trials import FinishedTrials
+from .trials import FinishedTrials, Questions, answer_all
 from .widesearch.judge import LiteralJudge
 from .widesearch.rules import CorrectedRules
 from .widesearch.scoring import ScoredTable, score_response
 from .widesearch.tasks import WideSearchTask
 
-Tell = Callable[[TableTask, str, TableAnswer, ScoredTable], None]
-"""Is told of each task when it is done: task, method, answer, score."""
+
+@dataclass(frozen=True, slots=True)
+class Tabulated:
+    """What came of a task, and how it compares with the gold table."""
+
+    answer: TableAnswer
+    table: ScoredTable
 
 
 class TableBench:
@@ -68,18 +73,18 @@ class TableBench:
             stack.push_async_callback(engine.aclose)
             if name == "closed-book":
                 yield ModelAlone(engine)
-            else:
-                yield OneShot(engine, await self._corpus(stack))
-
-    async def _corpus(self, stack: AsyncExitStack) -> Corpus:
-        """The pages, indexed with vectors."""
-        store = PageStore(locations().pages)
-        stack.callback(store.close)
-        embedder = await open_embedder(self._settings, progress=self.progress, warn=self._warn)
-        corpus = CorpusCatalogue(store=store, embedder=embedder).open_directory(str(self._pages))
-        stack.callback(corpus.close)
-        await corpus.update(cancel=self.cancel, progress=self.progress)
-        return corpus
+                return
+            store = PageStore(locations().pages)
+            stack.callback(store.close)
+            indexed = indexed_folder(
+                self._pages,
+                store,
+                self._settings,
+                cancel=self.cancel,
+                progress=self.progress,
+                warn=self._warn,
+            )
+            yield OneShot(engine, await stack.enter_async_context(indexed))
 
 
 async def measure(
@@ -88,7 +93,7 @@ async def measure(
     finished: FinishedTrials,
     bench: TableBench,
     *,
-    tell: Tell,
+    tell: Callable[[Score, Tabulated], None],
     model: str,
 ) -> list[Score]:
     """The scores of all tasks with each method; ``finished`` ones are not asked again.
@@ -98,37 +103,35 @@ async def measure(
         StorageError: scores cannot be kept.
         Cancelled: the run was stopped; what is finished is kept.
     """
-    scores: list[Score] = []
-    for name in methods:
-        known = {task: finished.get(name, task.instance_id) for task in tasks}
-        if not all(known.values()):
-            async with bench.method(name) as method:
-                for done, task in enumerate(tasks):
-                    bench.progress(f"tables, {name}", done, len(tasks), "tasks")
-                    if known[task] is None:
-                        bench.cancel.check()
-                        answer = await method.tabulate(task, cancel=bench.cancel)
-                        table = await _compared(task, answer.response)
-                        known[task] = (scored(task, name, model, answer, table),)
-                        finished.add(name, task.instance_id, known[task] or ())
-                        tell(task, name, answer, table)
-                bench.progress(f"tables, {name}", len(tasks), len(tasks), "tasks")
-        scores += [score for found in known.values() for score in found or ()]
-    return scores
+
+    async def ask(name: str, method: TableMethod, task: TableTask) -> tuple[Score, Tabulated]:
+        answer = await method.tabulate(task, cancel=bench.cancel)
+        done = Tabulated(answer, await _compared(task, answer.response))
+        return scored(task, name, model, done), done
+
+    return await answer_all(
+        "tables",
+        [Questions(bench.method, [(task.instance_id, task) for task in tasks])],
+        methods,
+        finished,
+        ask,
+        tell=tell,
+        unit="tasks",
+        cancel=bench.cancel,
+        progress=bench.progress,
+    )
 
 
-def scored(
-    task: TableTask, method: str, model: str, answer: TableAnswer, table: ScoredTable
-) -> Score:
-    """How ``answer`` does, by WideSearch's metrics."""
-    failed = float(answer.status.startswith("failed"))
+def scored(task: TableTask, method: str, model: str, done: Tabulated) -> Score:
+    """How an answer does, by WideSearch's metrics."""
+    failed = float(done.answer.status.startswith("failed"))
     return Score(
         method=method,
         model=model,
         sets=(task.set, "all"),
         question=task.instance_id,
-        shares={**table.score.as_dict(), "failed": failed},
-        costs={"seconds": answer.seconds, "tokens": float(answer.tokens)},
+        shares={**done.table.score.as_dict(), "failed": failed},
+        costs={"seconds": done.answer.seconds, "tokens": float(done.answer.tokens)},
     )
 
 

@@ -5,10 +5,11 @@ from __future__ import annotations
 import hashlib
 import json
 import os
-from collections.abc import Mapping, Sequence
+from collections.abc import Awaitable, Callable, Mapping, Sequence
+from contextlib import AbstractAsyncContextManager
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Protocol
+from typing import Generic, Protocol, TypeVar
 
 from pydantic import BaseModel, ConfigDict, ValidationError
 
@@ -21,6 +22,13 @@ from .bench import Bench
 from .methods import open_method
 from .reading_method import ReadingMethod
 from .scores import Score
+
+M = TypeVar("M")
+"""A method that was opened."""
+Q = TypeVar("Q")
+"""A question, or a task."""
+A = TypeVar("A")
+"""What a method makes of it."""
 
 
 class Trial(Protocol):
@@ -158,4 +166,56 @@ async def run_trials(
             scores += measured
             done += len(measured)
             bench.progress(f"{evaluation.name}, {name}", done, evaluation.questions, "questions")
+    return scores
+
+
+@dataclass(frozen=True, slots=True)
+class Questions(Generic[M, Q]):
+    """Questions with their keys, and how a method that answers them is opened by its name."""
+
+    open: Callable[[str], AbstractAsyncContextManager[M]]
+    keyed: Sequence[tuple[str, Q]]
+
+
+async def answer_all(
+    name: str,
+    groups: Sequence[Questions[M, Q]],
+    methods: Sequence[str],
+    finished: FinishedTrials,
+    ask: Callable[[str, M, Q], Awaitable[tuple[Score, A]]],
+    *,
+    tell: Callable[[Score, A], None],
+    unit: str,
+    cancel: Cancellation,
+    progress: Progress,
+) -> list[Score]:
+    """The scores of all questions with each method; ``finished`` ones are not asked again.
+
+    A method is opened for one group at a time, and only where there is something to ask. ``tell``
+    is told of each answer once its score is kept; ``unit`` is what progress counts.
+
+    Raises:
+        StorageError: scores cannot be kept.
+        Cancelled: ``cancel`` was set; what is finished is kept.
+        LeadlineError: as opening a method and ``ask`` raise it.
+    """
+    scores: list[Score] = []
+    total = sum(len(group.keyed) for group in groups)
+    for method_name in methods:
+        done = 0
+        for group in groups:
+            known = {key: finished.get(method_name, key) for key, _ in group.keyed}
+            if not all(known.values()):
+                async with group.open(method_name) as method:
+                    for place, (key, question) in enumerate(group.keyed, start=done):
+                        progress(f"{name}, {method_name}", place, total, unit)
+                        cancel.check()
+                        if not known[key]:
+                            score, answer = await ask(method_name, method, question)
+                            finished.add(method_name, key, [score])
+                            known[key] = (score,)
+                            tell(score, answer)
+            done += len(group.keyed)
+            progress(f"{name}, {method_name}", done, total, unit)
+            scores += [score for key, _ in group.keyed for score in known[key] or ()]
     return scores

@@ -15,10 +15,11 @@ from dataclasses import dataclass
 from itertools import zip_longest
 from pathlib import Path
 
+from lxml.html import HTMLParser, document_fromstring
 from pydantic import TypeAdapter
 
 from ..errors import ConfigError
-from ..tools.extraction import extract
+from ..tools.extraction.html_walk import render
 from ..tools.markdown_tables import cell_text, markdown_tables
 from .data_files import read_data_file, read_data_text, read_json
 from .table_tasks import PageRecord, TableTask
@@ -179,7 +180,9 @@ def _single_page(instance_id: str, source: _Source) -> TableTask | None:
 
 def _is_the_only_one(source: _Source) -> bool:
     """Whether no second table of the page has these columns: else the query asks for both."""
-    text = extract(read_data_file(source.page), name=source.page.name).text
+    text = render(
+        document_fromstring(read_data_file(source.page), parser=HTMLParser(encoding="utf-8"))
+    )
     wanted = {norm_column(name) for name in source.header}
     headers = [{norm_column(cell_text(text, c)) for c in t.header} for t in markdown_tables(text)]
     return sum(wanted <= header for header in headers) <= 1

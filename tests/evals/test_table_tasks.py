@@ -11,10 +11,7 @@ from leadline.agent import assembly
 from leadline.cancellation import Cancellation
 from leadline.errors import ConfigError
 from leadline.evals import scores, table_tasks, tables, wikitable_tasks
-from leadline.evals.table_methods import TableAnswer
-from leadline.evals.table_tasks import TableTask
 from leadline.evals.trials import FinishedTrials
-from leadline.evals.widesearch.scoring import ScoredTable
 from leadline.evals.widesearch.tasks import load_tasks
 from leadline.progress import silent
 from leadline.runtime.engine import Engine, GenerationRequest
@@ -149,8 +146,8 @@ async def test_every_method_is_scored_and_a_finished_task_is_not_asked_again(
     settings = Settings(model="scripted", reader="first-stage", embedder="none")
     told: list[str] = []
 
-    def tell(task: TableTask, method: str, answer: TableAnswer, table: ScoredTable) -> None:
-        told.append(f"{method} {task.instance_id}")
+    def tell(score: scores.Score, done: tables.Tabulated) -> None:
+        told.append(f"{score.method} {score.question}")
 
     async def measured() -> dict[tuple[str, str, str], float]:
         bench = tables.TableBench(

@@ -115,7 +115,6 @@ def _hop(
                 finished,
                 bench,
                 tell=_tell,
-                progress=progress,
                 model=settings.model,
             )
         result = measured(

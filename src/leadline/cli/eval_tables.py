@@ -18,10 +18,8 @@ from .terminal import note, progress_bars, warn
 
 if TYPE_CHECKING:
     from ..evals.scores import Score
-    from ..evals.table_methods import TableAnswer
-    from ..evals.table_tasks import TableTask
+    from ..evals.tables import Tabulated
     from ..evals.widesearch.evaluation import Evaluated
-    from ..evals.widesearch.scoring import ScoredTable
 
 ABOUT = {
     "tables": "Tables from one page and from many (Wikipedia, manuals), beside the model alone.",
@@ -233,11 +231,11 @@ def _tables(
     finished.forget()
 
 
-def _tell(task: TableTask, method: str, answer: TableAnswer, table: ScoredTable) -> None:
-    score = table.score
+def _tell(score: Score, done: Tabulated) -> None:
+    table = done.table
     note(
-        f"{answer.seconds:5.0f} s  {method}, {task.instance_id}: {answer.status}, "
-        f"row F1 {score.row_f1:.2f}, item F1 {score.item_f1:.2f} "
+        f"{done.answer.seconds:5.0f} s  {score.method}, {score.question}: {done.answer.status}, "
+        f"row F1 {table.score.row_f1:.2f}, item F1 {table.score.item_f1:.2f} "
         f"({table.response_rows} rows, {table.gold_rows} wanted)"
     )
 
