@@ -71,7 +71,8 @@ async def answer_question(
     The passages stand in the prompt with the best one last, nearest to the question. Those that
     the window cannot hold are left out from the worst end; they stay in the returned evidence. A
     statement that no passage bears out by its words or by name is dropped. The short answer is
-    copied from a passage or not given, yes or no told by the cited passages alone; with ``votes`` it is what most of so many samples say.
+    copied from a passage or not given, yes or no told by the cited passages alone; with ``votes`` it
+    is what most of so many samples say.
 
     Raises:
         PromptTooLong: the window holds not even the question.

@@ -46,9 +46,9 @@ def compared(graph: ResearchGraph) -> Comparison | None:
     A ranking ("which is older, A or B?") needs two dates, or two numbers in one unit; "are both
     …?" needs yes or no for each, "… the same …?" two short answers.
     """
-    if len(graph.nodes) != 2 or len(graph.answered) != 2 or any(n.parents for n in graph.nodes):
+    if len(graph.nodes) != 2 or any(n.state != "answered" or n.parents for n in graph.nodes):
         return None
-    first, second = graph.answered
+    first, second = graph.nodes
     if answer_type(graph.question) == "yes-no":
         return _shared(graph.question, first, second)
     things = things_compared(graph.question)

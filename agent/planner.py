@@ -106,9 +106,10 @@ async def plan(
 
     ``meant`` is what the person said it means. Where searching cannot help, the graph has no node
     and says so in its remark. A question that describes a thing by a clause, or compares two by
-    a known measure, is taken apart by code. One with a single clause is a fact to look up: it is taken as it is, and no model is
-    asked. So is one of whose plan fewer than two sub-questions are sound. With
-    ``planning="grow"`` a chain begins with what waits for nothing; :func:`grow` adds the rest.
+    a known measure, is taken apart by code. One with a single clause is a fact to look up: it is
+    taken as it is, and no model is asked. So is one of whose plan fewer than two sub-questions are
+    sound. With ``planning="grow"`` a chain begins with what waits for nothing; :func:`grow` adds
+    the rest.
 
     Raises:
         OutputInvalid: the model gave no plan that can be read.
@@ -116,19 +117,15 @@ async def plan(
     """
     if remark := answered_without_search(question):
         return ResearchGraph(question=question, kind="fact", remark=remark), []
-    if chain := unnested(question):
-        graph = ResearchGraph(
-            question=question, kind="multi-hop", meant=meant, intent=intent_of(question)
-        )
-        refusals = graph.add_proposals(chain)
+    compared = [Proposal(question=part) for part in comparison_questions(question)]
+    by_code: list[tuple[QuestionKind, list[Proposal]]] = [
+        ("multi-hop", unnested(question)),
+        ("comparison", compared),
+    ]
+    for kind, parts in by_code:
+        graph = ResearchGraph(question=question, kind=kind, meant=meant, intent=intent_of(question))
+        refusals = graph.add_proposals(parts)
         if len(graph.nodes) > 1:
-            return graph, refusals
-    if parts := comparison_questions(question):
-        graph = ResearchGraph(
-            question=question, kind="comparison", meant=meant, intent=intent_of(question)
-        )
-        refusals = graph.add_proposals([Proposal(question=part) for part in parts])
-        if len(graph.nodes) == len(parts):
             return graph, refusals
     if not has_parts(question):
         return single(question, "fact", meant=meant), []

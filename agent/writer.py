@@ -103,8 +103,8 @@ async def write(
 ) -> Written:
     """Statements that answer the whole question, each with the citations of its notes.
 
-    What a ``comparison`` comes to is the first note. ``drafted`` gets each statement as soon as the model has put it down. One sub-answer is taken
-    as it is: rewriting it could only lose something.
+    What a ``comparison`` comes to is the first note. ``drafted`` gets each statement as soon as the
+    model has put it down. One sub-answer is taken as it is: rewriting it could only lose something.
 
     Raises:
         OutputInvalid: the model's statements cannot be read, or none names a note.

@@ -48,7 +48,8 @@ class Finding:
 def doctor(as_json: bool, all_backends: bool) -> int:
     """Say what works on this machine, and why the rest does not.
 
-    Each search backend in use is asked one short query. Exits with 3 if a question could not be answered with the settings in force.
+    Each search backend in use is asked one short query. Exits with 3 if a question could not be
+    answered with the settings in force.
     """
     from ..settings import load_settings
 
